@@ -1,0 +1,29 @@
+// A source of random numbers of its own, whose state can be saved.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace lipschitz {
+
+// Independent of LibTorch's default generator (from which weights are
+// initialised), so that the data do not depend on the size of the network. On
+// the CPU whatever the device of the model.
+class RandomSource {
+ public:
+  explicit RandomSource(uint64_t seed);
+
+  const at::Generator& generator() const { return generator_; }
+
+  // The whole state, for checkpoints. Setting a state that is not one is a
+  // c10::Error.
+  at::Tensor state() const;
+  void set_state(const at::Tensor& state);
+
+ private:
+  at::Generator generator_;
+};
+
+}  // namespace lipschitz

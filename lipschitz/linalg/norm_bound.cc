@@ -1,0 +1,175 @@
+#include "lipschitz/linalg/norm_bound.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "lipschitz/base/status.h"
+#include "lipschitz/linalg/matrix_check.h"
+
+namespace lipschitz {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Unit roundoff of float64.
+constexpr double kUnit = 1.1102230246251565e-16;
+
+double Up(double value) { return std::nextafter(value, kInfinity); }
+
+// An upper bound on γ_n = n u / (1 − n u), the relative error of n operations.
+double Gamma(double n) { return Up(Up(n * kUnit) / (1.0 - Up(n * kUnit))); }
+
+// A computed sum of n non-negative terms (each with up to two roundings of its
+// own) made an upper bound on the exact one. The tiny constant covers terms
+// that underflowed.
+double SumUp(double computed, double n) {
+  return Up(Up(computed * Up(1.0 + Gamma(n + 3))) + n * 5e-324);
+}
+
+double FrobeniusUp(const at::Tensor& a) {
+  const double squares = a.square().sum().item<double>();
+  return Up(std::sqrt(SumUp(squares, static_cast<double>(a.numel()))));
+}
+
+// ‖A‖₂ ≤ min(‖A‖_F, √(‖A‖₁ ‖A‖_∞)).
+double CheapSpectralUp(const at::Tensor& a) {
+  const at::Tensor magnitude = a.abs();
+  const double rows = SumUp(magnitude.sum(1).max().item<double>(),
+                            static_cast<double>(a.size(1)));
+  const double columns = SumUp(magnitude.sum(0).max().item<double>(),
+                               static_cast<double>(a.size(0)));
+  return std::min(FrobeniusUp(a), Up(std::sqrt(Up(rows * columns))));
+}
+
+// ‖A‖₂ from above for any square matrix. With A_0 = A, B_k = A_k / 2^e_k (exact)
+// and A_{k+1} = fl(B_kᵀ B_k):
+//   ‖A_k‖₂ = 2^e_k ‖B_k‖₂,  ‖B_k‖₂² = ‖B_kᵀB_k‖₂ ≤ ‖A_{k+1}‖₂ + γ_n ‖B_k‖_F².
+double GramIterationUp(at::Tensor a, const SpectralNormOptions& options) {
+  struct Squaring {
+    double scale;
+    double rounding;
+  };
+  std::vector<Squaring> squarings;
+  const double n = static_cast<double>(a.size(0));
+  double best = CheapSpectralUp(a);
+  double previous = best;
+  for (int k = 0; k < options.max_squarings; ++k) {
+    const double frobenius = FrobeniusUp(a);
+    if (frobenius == 0.0 || !std::isfinite(frobenius)) break;
+    const double scale = std::exp2(std::ceil(std::log2(frobenius)));
+    if (scale == 0.0 || !std::isfinite(1.0 / scale)) break;
+    const at::Tensor b = a / scale;
+    const double norm = Up(frobenius / scale);
+    // n² entries may each have lost a subnormal part in the division.
+    const double rounding = Up(Up(Gamma(n) * Up(norm * norm)) + n * n * 1e-300);
+    squarings.push_back({scale, rounding});
+    a = at::mm(b.t(), b);
+    double bound = CheapSpectralUp(a);
+    for (auto it = squarings.rbegin(); it != squarings.rend(); ++it) {
+      bound = Up(it->scale * Up(std::sqrt(Up(bound + it->rounding))));
+    }
+    best = std::min(best, bound);
+    // Every squaring halves the logarithm of the excess, so what is still to
+    // gain is what the last one gained.
+    if (previous - bound <= options.relative_gap * bound) break;
+    previous = bound;
+  }
+  return best;
+}
+
+}  // namespace
+
+absl::StatusOr<double> SpectralNormUpperBound(
+    const at::Tensor& w, const SpectralNormOptions& options) {
+  LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "spectral norm bound"));
+  return CatchTorch("spectral norm bound", [&]() -> double {
+    c10::NoGradGuard no_grad;
+    at::Tensor matrix = w.detach().to(at::kCPU, at::kDouble);
+    if (matrix.size(0) > matrix.size(1)) matrix = matrix.t();
+    const double largest = matrix.abs().max().item<double>();
+    if (largest == 0.0) return 0.0;
+    // A power of two, so that the division is exact: entries in [−1, 1]. What
+    // falls below the subnormal numbers is covered by the rounding terms.
+    int exponent = 0;
+    std::frexp(largest, &exponent);
+    // Beyond that 2^∓exponent itself is not a float64.
+    exponent = std::clamp(exponent, -1000, 1000);
+    matrix = at::ldexp(matrix, at::scalar_tensor(-exponent, at::kDouble))
+                 .contiguous();
+    const double n = static_cast<double>(matrix.size(1));
+    const at::Tensor gram = at::mm(matrix, matrix.t());
+    const double frobenius = FrobeniusUp(matrix);
+    // ‖fl(WWᵀ) − WWᵀ‖₂ ≤ γ_n ‖W‖_F².
+    const double rounding =
+        Up(Up(Gamma(n) * Up(frobenius * frobenius)) + n * n * 1e-300);
+    double square = GramIterationUp(gram, options);
+
+    // λ(G) ≤ c + ‖G − cI‖₂ for any c; tight when all eigenvalues are close.
+    const double shift = gram.diagonal().mean().item<double>();
+    const at::Tensor rest =
+        gram - shift * at::eye(gram.size(0), gram.options());
+    if (shift > 0.0 && FrobeniusUp(rest) < 0.5 * shift) {
+      // The subtraction rounds the diagonal only, by u · |result| each.
+      const double diagonal =
+          Up(Up(rest.diagonal().abs().max().item<double>()) * (2.0 * kUnit));
+      const double shifted =
+          Up(Up(shift + GramIterationUp(rest, options)) + diagonal);
+      square = std::min(square, shifted);
+    }
+    const double sigma = Up(std::sqrt(Up(square + rounding)));
+    return Up(std::ldexp(sigma, exponent));
+  });
+}
+
+absl::StatusOr<BoundTable> OperatorNormBounds(const at::Tensor& w) {
+  LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "operator norm bounds"));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const double spectral, SpectralNormUpperBound(w));
+  return CatchTorch("operator norm bounds", [&]() -> BoundTable {
+    c10::NoGradGuard no_grad;
+    const at::Tensor magnitude =
+        w.detach().to(at::kCPU, at::kDouble).abs().contiguous();
+    const double rows = static_cast<double>(magnitude.size(0));
+    const double columns = static_cast<double>(magnitude.size(1));
+    const at::Tensor squares = magnitude.square();
+    const auto root = [](double square) { return Up(std::sqrt(square)); };
+
+    const at::Tensor row_sums = magnitude.sum(1);
+    const at::Tensor column_sums = magnitude.sum(0);
+    const at::Tensor row_squares = squares.sum(1);
+    const at::Tensor column_squares = squares.sum(0);
+    const auto largest = [](const at::Tensor& sums, double terms) {
+      return SumUp(sums.max().item<double>(), terms);
+    };
+
+    BoundTable table;
+    // From l1: the largest column in the norm of the output.
+    table.Set(Norm::kL1, Norm::kL1, largest(column_sums, rows));
+    table.Set(Norm::kL1, Norm::kL2, root(largest(column_squares, rows)));
+    table.Set(Norm::kL1, Norm::kLinf, magnitude.max().item<double>());
+    // To linf: the largest row in the dual of the norm of the input.
+    table.Set(Norm::kL2, Norm::kLinf, root(largest(row_squares, columns)));
+    table.Set(Norm::kLinf, Norm::kLinf, largest(row_sums, columns));
+    table.Set(Norm::kL2, Norm::kL2, spectral);
+    // The rest through ‖·‖₁ ≤ √n ‖·‖₂ and ‖·‖₂ ≤ √n ‖·‖_∞, or through the rows
+    // one by one.
+    const double row_lengths =
+        SumUp(row_squares.sqrt().sum().item<double>(), rows + columns);
+    table.Set(Norm::kL2, Norm::kL1,
+              std::min(row_lengths, Up(Up(std::sqrt(rows)) * spectral)));
+    const double row_sum_squares =
+        SumUp(row_sums.square().sum().item<double>(), rows + 2.0 * columns);
+    table.Set(Norm::kLinf, Norm::kL2,
+              std::min(root(row_sum_squares),
+                       Up(Up(std::sqrt(columns)) * spectral)));
+    table.Set(Norm::kLinf, Norm::kL1,
+              SumUp(magnitude.sum().item<double>(),
+                    static_cast<double>(magnitude.numel())));
+    return table;
+  });
+}
+
+}  // namespace lipschitz

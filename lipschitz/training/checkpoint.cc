@@ -1,0 +1,171 @@
+#include "lipschitz/training/checkpoint.h"
+
+#include <ATen/Context.h>
+#include <torch/serialize.h>
+#include <zlib.h>
+
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lipschitz/base/files.h"
+#include "lipschitz/base/status.h"
+
+namespace lipschitz {
+namespace {
+
+// A file is this line, a line with the payload's size and CRC-32, and the
+// payload: a LibTorch archive. Damage is found before anything is restored.
+constexpr char kMagic[] = "lipschitz checkpoint 1\n";
+
+// LibTorch's default generators: dropout and initialisation draw from them.
+std::vector<at::Generator> DefaultGenerators() {
+  std::vector<at::Generator> generators = {
+      at::globalContext().defaultGenerator(at::kCPU)};
+  if (at::hasCUDA()) {
+    generators.push_back(at::globalContext().defaultGenerator(at::kCUDA));
+  }
+  return generators;
+}
+
+std::string GeneratorName(size_t index) {
+  return absl::StrCat("default_generator_", index);
+}
+
+uint64_t Crc32(const std::string& bytes) {
+  return crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+}
+
+std::string HistoryToText(const History& history) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const HistoryEntry& entry : history) {
+    json.push_back({{"step", entry.step}, {"metrics", entry.metrics}});
+  }
+  return json.dump();
+}
+
+History HistoryFromText(const std::string& text) {
+  History history;
+  for (const auto& entry : nlohmann::json::parse(text)) {
+    history.push_back({entry.at("step").get<int64_t>(),
+                       entry.at("metrics").get<Metrics>()});
+  }
+  return history;
+}
+
+std::string WithHeader(const std::string& payload) {
+  return absl::StrCat(kMagic, payload.size(), " ", Crc32(payload), "\n",
+                      payload);
+}
+
+// The payload of a file's content, or DataLoss.
+absl::StatusOr<std::string> WithoutHeader(const std::string& path,
+                                          const std::string& content) {
+  const size_t magic = std::string(kMagic).size();
+  if (content.compare(0, magic, kMagic) != 0) {
+    return absl::DataLossError(
+        absl::StrCat("the file ", path, " is not a checkpoint of this program"));
+  }
+  const size_t end = content.find('\n', magic);
+  if (end != std::string::npos) {
+    std::string payload = content.substr(end + 1);
+    if (content.substr(magic, end - magic) ==
+        absl::StrCat(payload.size(), " ", Crc32(payload))) {
+      return payload;
+    }
+  }
+  return absl::DataLossError(absl::StrCat("the checkpoint ", path,
+                                          " is damaged"));
+}
+
+c10::IValue Read(torch::serialize::InputArchive& archive,
+                 const std::string& key) {
+  c10::IValue value;
+  archive.read(key, value);
+  return value;
+}
+
+}  // namespace
+
+absl::Status SaveCheckpoint(const std::string& path,
+                            const std::string& fingerprint,
+                            const TrainingState& state,
+                            const TrainingParts& parts) {
+  std::string content;
+  LIPSCHITZ_RETURN_IF_ERROR(
+      CatchTorch(absl::StrCat("cannot build the checkpoint ", path), [&] {
+        torch::serialize::OutputArchive archive;
+        archive.write("fingerprint", c10::IValue(fingerprint));
+        archive.write("step", c10::IValue(state.step));
+        archive.write("loss_sum", c10::IValue(state.loss_sum));
+        archive.write("loss_count", c10::IValue(state.loss_count));
+        archive.write("seconds", c10::IValue(state.seconds));
+        archive.write("history", c10::IValue(HistoryToText(state.history)));
+        archive.write("random", parts.random->state(), /*is_buffer=*/true);
+        std::vector<at::Generator> generators = DefaultGenerators();
+        for (size_t i = 0; i < generators.size(); ++i) {
+          const std::lock_guard<std::mutex> lock(generators[i].mutex());
+          archive.write(GeneratorName(i), generators[i].get_state(),
+                        /*is_buffer=*/true);
+        }
+        torch::serialize::OutputArchive model;
+        parts.model->save(model);
+        archive.write("model", model);
+        torch::serialize::OutputArchive optimizer;
+        parts.optimizer->save(optimizer);
+        archive.write("optimizer", optimizer);
+        std::ostringstream stream;
+        archive.save_to(stream);
+        content = std::move(stream).str();
+      }));
+  return WriteFileAtomically(path, WithHeader(content));
+}
+
+absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
+                                             const std::string& fingerprint,
+                                             const TrainingParts& parts) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const std::string content, ReadFile(path));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const std::string payload,
+                             WithoutHeader(path, content));
+  return CatchTorch(
+      absl::StrCat("cannot restore the checkpoint ", path),
+      [&]() -> absl::StatusOr<TrainingState> {
+        torch::serialize::InputArchive archive;
+        std::istringstream stream(payload);
+        archive.load_from(stream);
+        if (Read(archive, "fingerprint").toStringRef() != fingerprint) {
+          return absl::FailedPreconditionError(
+              absl::StrCat("the checkpoint ", path,
+                           " belongs to a training with other settings"));
+        }
+        TrainingState state;
+        state.step = Read(archive, "step").toInt();
+        state.loss_sum = Read(archive, "loss_sum").toDouble();
+        state.loss_count = Read(archive, "loss_count").toInt();
+        state.seconds = Read(archive, "seconds").toDouble();
+        state.history =
+            HistoryFromText(Read(archive, "history").toStringRef());
+        torch::serialize::InputArchive model;
+        archive.read("model", model);
+        parts.model->load(model);
+        torch::serialize::InputArchive optimizer;
+        archive.read("optimizer", optimizer);
+        parts.optimizer->load(optimizer);
+        torch::Tensor random;
+        archive.read("random", random, /*is_buffer=*/true);
+        parts.random->set_state(random);
+        std::vector<at::Generator> generators = DefaultGenerators();
+        for (size_t i = 0; i < generators.size(); ++i) {
+          torch::Tensor generator_state;
+          archive.read(GeneratorName(i), generator_state, /*is_buffer=*/true);
+          const std::lock_guard<std::mutex> lock(generators[i].mutex());
+          generators[i].set_state(generator_state);
+        }
+        return state;
+      });
+}
+
+}  // namespace lipschitz

@@ -1,0 +1,205 @@
+#include "lipschitz/training/train.h"
+
+#include <torch/nn/utils/clip_grad.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/training/checkpoint.h"
+
+namespace lipschitz {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void SetLearningRate(torch::optim::Optimizer& optimizer, double rate) {
+  for (auto& group : optimizer.param_groups()) group.options().set_lr(rate);
+}
+
+// The state to start from: the checkpoint's, or a new one.
+absl::StatusOr<TrainingState> InitialState(const CheckpointOptions& options,
+                                           const TrainingParts& parts,
+                                           const TrainingHooks& hooks) {
+  if (options.path.empty() || !options.resume) return TrainingState{};
+  auto loaded = LoadCheckpoint(options.path, options.fingerprint, parts);
+  if (loaded.ok()) {
+    if (hooks.notice) {
+      hooks.notice(absl::StrCat("resumed from step ", loaded->step, " (",
+                                options.path, ")"));
+    }
+    return loaded;
+  }
+  if (absl::IsNotFound(loaded.status())) return TrainingState{};
+  if (!absl::IsDataLoss(loaded.status()) &&
+      !absl::IsFailedPrecondition(loaded.status())) {
+    return loaded.status();
+  }
+  if (hooks.notice) {
+    hooks.notice(absl::StrCat(loaded.status().message(),
+                              "; starting from the beginning"));
+  }
+  return TrainingState{};
+}
+
+class Loop {
+ public:
+  Loop(LayerImpl& model, torch::optim::Optimizer& optimizer,
+       RandomSource& random, const TrainingOptions& options,
+       const TrainingHooks& hooks)
+      : model_(model),
+        optimizer_(optimizer),
+        options_(options),
+        hooks_(hooks),
+        parts_{&model, &optimizer, &random},
+        parameters_(model.parameters()) {}
+
+  absl::StatusOr<TrainingResult> Run() {
+    LIPSCHITZ_RETURN_IF_ERROR(options_.Validate());
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        state_, InitialState(options_.checkpoint, parts_, hooks_));
+    TrainingResult result;
+    result.resumed_from = state_.step;
+    first_step_ = state_.step;
+    earlier_seconds_ = state_.seconds;
+    start_ = last_checkpoint_ = Clock::now();
+    model_.train();
+    while (state_.step < options_.steps) {
+      LIPSCHITZ_RETURN_IF_ERROR(Step());
+      if (hooks_.stop_requested && hooks_.stop_requested()) {
+        LIPSCHITZ_RETURN_IF_ERROR(Checkpoint());
+        return absl::CancelledError(
+            absl::StrCat("stopped after step ", state_.step));
+      }
+      LIPSCHITZ_RETURN_IF_ERROR(CheckpointWhenDue());
+    }
+    result.history = state_.history;
+    result.steps = state_.step;
+    result.seconds = earlier_seconds_ + SecondsSince(start_);
+    return result;
+  }
+
+ private:
+  absl::Status Step() {
+    const double rate = options_.learning_rate *
+                        options_.schedule.Factor(state_.step, options_.steps);
+    SetLearningRate(optimizer_, rate);
+    optimizer_.zero_grad();
+    LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor loss,
+                               hooks_.loss(state_.step));
+    const double value = loss.item<double>();
+    if (!std::isfinite(value)) return NotFinite("loss", value);
+    loss.backward();
+    if (options_.max_grad_norm > 0.0) {
+      const double norm = torch::nn::utils::clip_grad_norm_(
+          parameters_, options_.max_grad_norm);
+      if (!std::isfinite(norm)) return NotFinite("norm of the gradient", norm);
+    }
+    optimizer_.step();
+    model_.AfterOptimizerStep();
+    ++state_.step;
+    state_.loss_sum += value;
+    ++state_.loss_count;
+    if (state_.step % options_.report_every == 0 ||
+        state_.step == options_.steps) {
+      LIPSCHITZ_RETURN_IF_ERROR(Report(rate));
+    }
+    if (hooks_.progress) {
+      hooks_.progress({state_.step, options_.steps, first_step_,
+                       SecondsSince(start_), value});
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status NotFinite(const std::string& what, double value) const {
+    return absl::AbortedError(absl::StrCat("the ", what, " became ", value,
+                                           " in step ", state_.step + 1, " of ",
+                                           options_.steps));
+  }
+
+  absl::Status Report(double rate) {
+    HistoryEntry entry;
+    entry.step = state_.step;
+    if (hooks_.report) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(entry.metrics, hooks_.report(state_.step));
+    }
+    entry.metrics["loss"] =
+        state_.loss_sum / static_cast<double>(state_.loss_count);
+    entry.metrics["learning_rate"] = rate;
+    state_.history.push_back(std::move(entry));
+    state_.loss_sum = 0.0;
+    state_.loss_count = 0;
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckpointWhenDue() {
+    const CheckpointOptions& checkpoint = options_.checkpoint;
+    if (checkpoint.path.empty()) return absl::OkStatus();
+    const bool by_steps = checkpoint.every_steps > 0 &&
+                          state_.step % checkpoint.every_steps == 0;
+    if (!by_steps && SecondsSince(last_checkpoint_) < checkpoint.every_seconds) {
+      return absl::OkStatus();
+    }
+    return Checkpoint();
+  }
+
+  absl::Status Checkpoint() {
+    if (options_.checkpoint.path.empty()) return absl::OkStatus();
+    state_.seconds = earlier_seconds_ + SecondsSince(start_);
+    last_checkpoint_ = Clock::now();
+    return SaveCheckpoint(options_.checkpoint.path,
+                          options_.checkpoint.fingerprint, state_, parts_);
+  }
+
+  LayerImpl& model_;
+  torch::optim::Optimizer& optimizer_;
+  const TrainingOptions& options_;
+  const TrainingHooks& hooks_;
+  TrainingParts parts_;
+  std::vector<torch::Tensor> parameters_;
+  TrainingState state_;
+  int64_t first_step_ = 0;
+  double earlier_seconds_ = 0.0;
+  Clock::time_point start_;
+  Clock::time_point last_checkpoint_;
+};
+
+}  // namespace
+
+absl::Status TrainingOptions::Validate() const {
+  if (steps < 1 || report_every < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: steps and report_every must be at least 1, got ",
+                     steps, " and ", report_every));
+  }
+  if (!(learning_rate > 0.0) || !std::isfinite(learning_rate)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "training: the learning rate must be positive, got ", learning_rate));
+  }
+  if (!(max_grad_norm >= 0.0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: max_grad_norm must not be negative, got ",
+                     max_grad_norm));
+  }
+  return schedule.Validate();
+}
+
+absl::StatusOr<TrainingResult> Train(LayerImpl& model,
+                                     torch::optim::Optimizer& optimizer,
+                                     RandomSource& random,
+                                     const TrainingOptions& options,
+                                     const TrainingHooks& hooks) {
+  return CatchTorch("training", [&]() -> absl::StatusOr<TrainingResult> {
+    return Loop(model, optimizer, random, options, hooks).Run();
+  });
+}
+
+}  // namespace lipschitz

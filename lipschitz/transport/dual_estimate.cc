@@ -1,0 +1,67 @@
+#include "lipschitz/transport/dual_estimate.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/losses/dual_wasserstein.h"
+
+namespace lipschitz {
+namespace {
+
+// The variance of the mean of `values`; 0 for a single value.
+double VarianceOfMean(const torch::Tensor& values) {
+  if (values.numel() < 2) return 0.0;
+  return values.var(/*unbiased=*/true).item<double>() /
+         static_cast<double>(values.numel());
+}
+
+torch::Dtype DtypeOf(const LayerImpl& module) {
+  const auto parameters = module.parameters();
+  return parameters.empty() ? torch::kFloat : parameters[0].scalar_type();
+}
+
+}  // namespace
+
+Float64Evaluation::Float64Evaluation(LayerImpl& module)
+    : module_(module),
+      was_training_(module.is_training()),
+      dtype_(DtypeOf(module)) {
+  module_.to(torch::kDouble);
+  module_.eval();
+}
+
+Float64Evaluation::~Float64Evaluation() {
+  module_.to(dtype_);
+  module_.train(was_training_);
+}
+
+absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
+                                                const torch::Tensor& p,
+                                                const torch::Tensor& q,
+                                                Norm ground_norm) {
+  return CatchTorch("dual estimate", [&]() -> absl::StatusOr<DualEstimate> {
+    torch::NoGradGuard no_grad;
+    const Float64Evaluation evaluation(critic);
+    const torch::Tensor on_p = critic.forward(p.to(torch::kDouble));
+    const torch::Tensor on_q = critic.forward(q.to(torch::kDouble));
+    if (on_p.dim() != 2 || on_p.size(1) != 1) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "dual estimate: the critic must have one output, it has ",
+          on_p.dim() == 2 ? on_p.size(1) : -1));
+    }
+    DualEstimate estimate;
+    // With one output all norms of it are its absolute value.
+    LIPSCHITZ_ASSIGN_OR_RETURN(estimate.lipschitz_constant,
+                               critic.LipschitzBound(ground_norm, Norm::kLinf));
+    if (estimate.lipschitz_constant == 0.0) return estimate;
+    estimate.value = DualWassersteinObjective(on_p, on_q).item<double>() /
+                     estimate.lipschitz_constant;
+    estimate.standard_error =
+        std::sqrt(VarianceOfMean(on_p) + VarianceOfMean(on_q)) /
+        estimate.lipschitz_constant;
+    return estimate;
+  });
+}
+
+}  // namespace lipschitz

@@ -1,0 +1,49 @@
+// The Wasserstein-1 distance from below, by a critic of proven constant.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "lipschitz/base/layer.h"
+#include "lipschitz/base/norm.h"
+
+namespace lipschitz {
+
+struct DualEstimate {
+  // (mean f(P) − mean f(Q)) / K. On the samples it never exceeds their W1.
+  double value = 0.0;
+  // Of `value` as an estimate for the distributions that the samples are from.
+  double standard_error = 0.0;
+  // K: the critic's proven constant from the ground norm to |·|.
+  double lipschitz_constant = 0.0;
+};
+
+// `p` and `q`: (samples, dim), a sample or more each. The critic maps to
+// (samples, 1). It is evaluated and bounded in float64 and in evaluation mode,
+// and left as it was found.
+//
+// Errors: a critic with more outputs than one, or that states no bound; a bound
+// of 0 (a constant critic) gives the value 0.
+absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
+                                                const torch::Tensor& p,
+                                                const torch::Tensor& q,
+                                                Norm ground_norm);
+
+// A module in float64 and evaluation mode, while this object lives. Widening
+// and narrowing back keeps every float32 as it was.
+class Float64Evaluation {
+ public:
+  explicit Float64Evaluation(LayerImpl& module);
+  ~Float64Evaluation();
+  Float64Evaluation(const Float64Evaluation&) = delete;
+  Float64Evaluation& operator=(const Float64Evaluation&) = delete;
+
+ private:
+  LayerImpl& module_;
+  bool was_training_;
+  torch::Dtype dtype_;
+};
+
+}  // namespace lipschitz

@@ -1,0 +1,83 @@
+#include "experiments/common/experiment.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+// FNV-1a: the same on every machine and in every version.
+uint64_t Hash(const std::string& text) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::string MakeSlug(const std::string& base, Preset preset,
+                     const Json& preset_config, Json* config) {
+  std::string slug = base;
+  if (preset != Preset::kQuick) absl::StrAppend(&slug, "-", PresetName(preset));
+  if (*config != preset_config) {
+    absl::StrAppend(
+        &slug, absl::StrFormat("-x%08x", Hash(config->dump()) & 0xffffffffu));
+    (*config)["customised"] = true;
+  }
+  return slug;
+}
+
+bool IsStandard(const Record& record) {
+  return !record.config.value("customised", false);
+}
+
+std::vector<Record> RecordsToShow(const std::vector<Record>& records) {
+  for (const Preset preset : {Preset::kQuick, Preset::kPaper, Preset::kSmoke}) {
+    std::vector<Record> chosen;
+    std::copy_if(records.begin(), records.end(), std::back_inserter(chosen),
+                 [&](const Record& record) {
+                   return record.preset == PresetName(preset) &&
+                          IsStandard(record);
+                 });
+    if (!chosen.empty()) return chosen;
+  }
+  return {};
+}
+
+std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {
+  std::vector<VariantRecords> groups;
+  for (const Record& record : records) {
+    auto group = std::find_if(
+        groups.begin(), groups.end(), [&](const VariantRecords& candidate) {
+          return candidate.preset == record.preset &&
+                 candidate.variant == record.variant;
+        });
+    if (group == groups.end()) {
+      groups.push_back({record.variant, record.preset, {}, 0});
+      group = groups.end() - 1;
+    }
+    if (record.ok()) {
+      group->ok.push_back(&record);
+    } else {
+      ++group->failed;
+    }
+  }
+  return groups;
+}
+
+Summary SummariseMetric(const VariantRecords& group,
+                        const std::string& metric) {
+  std::vector<double> values;
+  for (const Record* record : group.ok) {
+    const auto found = record->metrics.find(metric);
+    if (found != record->metrics.end()) values.push_back(found->second);
+  }
+  return Summarise(values);
+}
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,99 @@
+// What an experiment gives to the programs that run it and report on it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "experiments/common/record.h"
+#include "experiments/common/settings.h"
+#include "experiments/common/table.h"
+#include "lipschitz/training/train.h"
+
+namespace lipschitz::experiments {
+
+// What a run is given beside its own configuration.
+struct RunContext {
+  uint64_t seed = 0;
+  std::string device = "cpu";
+  CheckpointOptions checkpoint;
+  std::function<void(const TrainingProgress&)> progress;
+  std::function<void(const std::string&)> notice;
+  std::function<bool()> stop_requested;
+};
+
+// What a run found: the parts of its record that it alone knows.
+struct RunOutcome {
+  Metrics metrics;
+  Json curves = Json::object();
+  std::optional<LipschitzRecord> lipschitz;
+  History history;
+  // Seconds of work over all processes that took part.
+  double seconds = 0.0;
+  // Not ok when a certificate was broken: the record then keeps the numbers and
+  // is marked failed.
+  absl::Status verdict;
+};
+
+// One run of a plan; it does not depend on the seed.
+struct Run {
+  std::string slug;   // for file names; see MakeSlug
+  std::string label;  // for people
+  Json variant;
+  Json config;
+  std::string dataset;
+  // Errors other than Cancelled make the record a failed one.
+  std::function<absl::StatusOr<RunOutcome>(const RunContext&)> execute;
+};
+
+class Experiment {
+ public:
+  virtual ~Experiment() = default;
+
+  // The folder's name.
+  virtual std::string name() const = 0;
+
+  // Every run of one seed. InvalidArgument for settings that make no sense.
+  virtual absl::StatusOr<std::vector<Run>> Plan(Preset preset) const = 0;
+
+  // The table of these records.
+  virtual Table MakeTable(const std::vector<Record>& records) const = 0;
+
+  // Writes the table and the figures of these records below `results_dir`.
+  virtual absl::Status WriteReport(const std::string& results_dir,
+                                   const std::vector<Record>& records) const = 0;
+};
+
+// `base` for a run of the quick preset; other presets add their name, and
+// settings that differ from the preset's add a hash of them, so that no record
+// overwrites one of another configuration. Marks `config` as "customised" when
+// it differs from `preset_config`.
+std::string MakeSlug(const std::string& base, Preset preset,
+                     const Json& preset_config, Json* config);
+
+// Whether a record's settings are its preset's; only such records enter tables
+// and figures.
+bool IsStandard(const Record& record);
+
+// The records of one preset: quick if there are any, else paper, else smoke.
+std::vector<Record> RecordsToShow(const std::vector<Record>& records);
+
+// Records of one variant, over seeds.
+struct VariantRecords {
+  Json variant;
+  std::string preset;
+  std::vector<const Record*> ok;
+  int failed = 0;
+};
+
+// Grouped by preset and variant, in the order of first appearance. The pointers
+// are into `records`.
+std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records);
+
+// The values of a metric over the ok records.
+Summary SummariseMetric(const VariantRecords& group, const std::string& metric);
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,194 @@
+#include "experiments/common/figure.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "lipschitz/base/files.h"
+#include "lipschitz/base/status.h"
+
+extern char** environ;
+
+namespace lipschitz::experiments {
+namespace {
+
+constexpr int kPanelWidth = 360;
+constexpr int kPanelHeight = 300;
+constexpr int kTitleHeight = 40;
+
+// In gnuplot's single quotes only the quote itself is special.
+std::string Quoted(const std::string& text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
+}
+
+const char* DashType(LineStyle style) {
+  switch (style) {
+    case LineStyle::kSolid:
+      return "solid";
+    case LineStyle::kDashed:
+      return "(8,6)";
+    case LineStyle::kDotted:
+      return "(2,4)";
+  }
+  return "solid";
+}
+
+void AppendAxis(const char* name, const Axis& axis, std::string* script) {
+  absl::StrAppend(script, "set ", name, "label ", Quoted(axis.label), "\n");
+  if (axis.minimum != axis.maximum) {
+    absl::StrAppend(
+        script, absl::StrFormat("set %srange [%.9g:%.9g]\n", name, axis.minimum,
+                                axis.maximum));
+  } else {
+    absl::StrAppend(script, "set ", name, "range [*:*]\n");
+  }
+  absl::StrAppend(script, axis.logarithmic ? "set" : "unset", " logscale ",
+                  name, "\n");
+}
+
+void AppendPanel(const Panel& panel, int index, std::string* script) {
+  // A block of data for every series, then one plot command.
+  for (size_t i = 0; i < panel.series.size(); ++i) {
+    const Series& series = panel.series[i];
+    absl::StrAppend(script, "$data_", index, "_", i, " << END\n");
+    for (size_t k = 0; k < series.x.size() && k < series.y.size(); ++k) {
+      if (!std::isfinite(series.y[k])) continue;
+      absl::StrAppend(script,
+                      absl::StrFormat("%.9g %.9g\n", series.x[k], series.y[k]));
+    }
+    absl::StrAppend(script, "END\n");
+  }
+  absl::StrAppend(script, "set title ", Quoted(panel.title), " noenhanced\n");
+  AppendAxis("x", panel.x, script);
+  AppendAxis("y", panel.y, script);
+  for (size_t i = 0; i < panel.series.size(); ++i) {
+    const Series& series = panel.series[i];
+    absl::StrAppend(
+        script, i == 0 ? "plot " : ", ", "$data_", index, "_", i,
+        " using 1:2 with lines linecolor rgb ", Quoted(series.colour),
+        absl::StrFormat(" linewidth %g", series.width), " dashtype ",
+        DashType(series.style), " ",
+        series.label.empty()
+            ? std::string("notitle")
+            : absl::StrCat("title ", Quoted(series.label), " noenhanced"));
+  }
+  absl::StrAppend(script, "\n");
+}
+
+// Runs gnuplot on a script file; its error output becomes the message.
+absl::Status RunGnuplot(const std::string& script_path,
+                        const std::string& error_path) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error_path.c_str(),
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  std::string program = "gnuplot";
+  std::string argument = script_path;
+  std::array<char*, 3> arguments = {program.data(), argument.data(), nullptr};
+  pid_t child = 0;
+  const int error = posix_spawnp(&child, "gnuplot", &actions, nullptr,
+                                 arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error == ENOENT) {
+    return absl::NotFoundError(
+        "cannot draw figures: gnuplot is not installed; run tools/setup.sh or "
+        "install the package gnuplot-nox");
+  }
+  if (error != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot start gnuplot: ", std::strerror(error)));
+  }
+  int state = 0;
+  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return absl::OkStatus();
+  const auto text = ReadFile(error_path);
+  return absl::InternalError(
+      absl::StrCat("gnuplot failed: ", text.ok() ? *text : "(no message)"));
+}
+
+}  // namespace
+
+std::string ActivationColour(const std::string& activation) {
+  static constexpr std::array<std::pair<const char*, const char*>, 8> kColours =
+      {{
+          {"relu", "#D55E00"},
+          {"leaky_relu", "#E69F00"},
+          {"abs", "#009E73"},
+          {"maxmin", "#0072B2"},
+          {"groupsort", "#56B4E9"},
+          {"fullsort", "#CC79A7"},
+          {"maxout", "#8C6D1F"},
+          {"crelu", "#7F7F7F"},
+      }};
+  for (const auto& [name, colour] : kColours) {
+    // "groupsort4" and "maxout3" are of their families.
+    if (absl::StartsWith(activation, name)) return colour;
+  }
+  return "#000000";
+}
+
+std::string GnuplotScript(const Figure& figure, const std::string& terminal,
+                          const std::string& output) {
+  const int columns = std::max(1, figure.columns);
+  const int panels = static_cast<int>(figure.panels.size());
+  const int rows = std::max(1, (panels + columns - 1) / columns);
+  std::string script;
+  absl::StrAppend(&script, "set terminal ", terminal, " size ",
+                  columns * kPanelWidth, ",", rows * kPanelHeight + kTitleHeight,
+                  terminal == "svg" ? " dynamic" : "",
+                  " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(&script, "set output ", Quoted(output), "\n");
+  absl::StrAppend(&script,
+                  "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
+                  "set key top center samplen 2 spacing 0.9\n"
+                  "set border linecolor rgb '#444444'\n");
+  absl::StrAppend(&script, "set multiplot layout ", rows, ",", columns,
+                  " title ", Quoted(figure.title), " noenhanced\n");
+  for (int i = 0; i < panels; ++i) AppendPanel(figure.panels[i], i, &script);
+  absl::StrAppend(&script, "unset multiplot\nunset output\n");
+  return script;
+}
+
+absl::Status WriteFigure(const std::string& results_dir,
+                         const std::string& name, const Figure& figure) {
+  const std::string stem = absl::StrCat(results_dir, "/figures/", name);
+  const std::string temporary =
+      absl::StrCat(results_dir, "/figures/.", name, ".", getpid());
+  const std::array<std::pair<const char*, const char*>, 2> formats = {
+      {{"pngcairo", ".png"}, {"svg", ".svg"}}};
+  const std::string script = temporary + ".gp.tmp";
+  const std::string errors = temporary + ".err.tmp";
+  absl::Status status;
+  for (const auto& [terminal, suffix] : formats) {
+    const std::string drawing = absl::StrCat(temporary, suffix, ".tmp");
+    status.Update(WriteFileAtomically(
+        script, GnuplotScript(figure, terminal, drawing)));
+    if (status.ok()) status.Update(RunGnuplot(script, errors));
+    if (status.ok()) {
+      auto content = ReadFile(drawing);
+      status.Update(content.status());
+      if (content.ok()) {
+        status.Update(WriteFileAtomically(stem + suffix, *content));
+      }
+    }
+    unlink(drawing.c_str());
+  }
+  unlink(script.c_str());
+  unlink(errors.c_str());
+  return WithContext(status, absl::StrCat("figure ", name));
+}
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,177 @@
+#include "experiments/common/runner.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "experiments/common/environment.h"
+#include "lipschitz/base/files.h"
+#include "lipschitz/base/status.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+std::string CheckpointPath(const std::string& results_dir, const Task& task) {
+  return absl::StrCat(results_dir, "/checkpoints/", task.experiment->name(), "/",
+                      task.run.slug, "-s", task.seed, ".checkpoint");
+}
+
+// What a checkpoint or a record must agree in to be of the same training.
+std::string Fingerprint(const Task& task) {
+  const Json identity = {{"experiment", task.experiment->name()},
+                         {"preset", PresetName(task.preset)},
+                         {"seed", task.seed},
+                         {"variant", task.run.variant},
+                         {"dataset", task.run.dataset},
+                         {"config", task.run.config}};
+  return identity.dump();
+}
+
+bool IsSameRun(const Record& record, const Task& task) {
+  return record.ok() && record.preset == PresetName(task.preset) &&
+         record.seed == task.seed && record.variant == task.run.variant &&
+         record.dataset == task.run.dataset && record.config == task.run.config;
+}
+
+std::string Describe(const Record& record) {
+  std::string text = record.ok() ? "" : "FAILED: " + record.message + "; ";
+  for (const auto& [name, value] : record.metrics) {
+    absl::StrAppend(&text, absl::StrFormat("%s %.6g, ", name, value));
+  }
+  return absl::StrCat(text, FormatDuration(record.wall_seconds));
+}
+
+class Runner {
+ public:
+  Runner(const CommonSettings& settings, std::string device,
+         ProgressDisplay& display, const std::function<bool()>& stop_requested)
+      : settings_(settings),
+        device_(std::move(device)),
+        display_(display),
+        stop_requested_(stop_requested) {}
+
+  // Cancelled when a stop was requested.
+  absl::Status RunTask(const Task& task, RunnerResult* result) {
+    const std::string path =
+        RecordPath(settings_.results_dir, task.experiment->name(),
+                   task.run.slug, task.seed);
+    if (settings_.resume) {
+      auto existing = ReadRecord(path);
+      if (existing.ok() && IsSameRun(*existing, task)) {
+        ++result->kept;
+        display_.EndRun("kept: " + Describe(*existing));
+        result->records.push_back(*std::move(existing));
+        return absl::OkStatus();
+      }
+    }
+    LIPSCHITZ_ASSIGN_OR_RETURN(Record record, Execute(task));
+    LIPSCHITZ_RETURN_IF_ERROR(WriteRecord(settings_.results_dir, record));
+    unlink(CheckpointPath(settings_.results_dir, task).c_str());
+    ++result->executed;
+    if (!record.ok()) ++result->failed;
+    display_.EndRun(Describe(record));
+    result->records.push_back(std::move(record));
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<Record> Execute(const Task& task) {
+    SetSeed(task.seed);
+    RunContext context;
+    context.seed = task.seed;
+    context.device = device_;
+    context.checkpoint.path = CheckpointPath(settings_.results_dir, task);
+    context.checkpoint.fingerprint = Fingerprint(task);
+    context.checkpoint.resume = settings_.resume;
+    context.checkpoint.every_steps = settings_.checkpoint_steps;
+    context.progress = [this](const TrainingProgress& progress) {
+      display_.Step(progress);
+    };
+    context.notice = [this](const std::string& sentence) {
+      display_.Notice(sentence);
+    };
+    context.stop_requested = stop_requested_;
+
+    const auto start = std::chrono::steady_clock::now();
+    auto outcome = CatchTorch(task.run.label,
+                              [&] { return task.run.execute(context); });
+    // A stop, and a disk that refuses a checkpoint, end the plan: the next run
+    // would meet the same.
+    const absl::Status& status = outcome.status();
+    if (absl::IsCancelled(status) || absl::IsResourceExhausted(status) ||
+        absl::IsPermissionDenied(status)) {
+      return status;
+    }
+    Record record;
+    record.experiment = task.experiment->name();
+    record.slug = task.run.slug;
+    record.variant = task.run.variant;
+    record.preset = PresetName(task.preset);
+    record.dataset = task.run.dataset;
+    record.seed = task.seed;
+    record.config = task.run.config;
+    record.environment = DescribeEnvironment(device_);
+    record.wall_seconds = std::chrono::duration<double>(
+                              std::chrono::steady_clock::now() - start)
+                              .count();
+    absl::Status verdict = status;
+    if (outcome.ok()) {
+      record.metrics = outcome->metrics;
+      record.curves = outcome->curves;
+      record.lipschitz = outcome->lipschitz;
+      record.history = outcome->history;
+      record.wall_seconds = outcome->seconds;
+      verdict = outcome->verdict;
+    }
+    if (!verdict.ok()) {
+      record.status = "failed";
+      record.message = std::string(verdict.message());
+    }
+    return record;
+  }
+
+  const CommonSettings& settings_;
+  std::string device_;
+  ProgressDisplay& display_;
+  const std::function<bool()>& stop_requested_;
+};
+
+}  // namespace
+
+absl::StatusOr<RunnerResult> RunTasks(
+    const std::vector<Task>& tasks, const CommonSettings& settings,
+    ProgressDisplay& display, const std::function<bool()>& stop_requested) {
+  LIPSCHITZ_RETURN_IF_ERROR(CheckResultsDir(settings.results_dir));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const std::string device,
+                             ResolveDevice(settings.device));
+  SetThreads(settings.threads);
+  Runner runner(settings, device, display, stop_requested);
+  RunnerResult result;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    display.BeginRun(static_cast<int>(i) + 1, static_cast<int>(tasks.size()),
+                     absl::StrCat(tasks[i].run.label, ", seed ", tasks[i].seed));
+    const absl::Status status = stop_requested && stop_requested()
+                                    ? absl::CancelledError("stopped")
+                                    : runner.RunTask(tasks[i], &result);
+    if (absl::IsCancelled(status)) {
+      result.interrupted = true;
+      return result;
+    }
+    LIPSCHITZ_RETURN_IF_ERROR(status);
+  }
+  return result;
+}
+
+absl::Status CheckResultsDir(const std::string& results_dir) {
+  const std::string probe = absl::StrCat(results_dir, "/.writable");
+  const absl::Status written = WriteFileAtomically(probe, "");
+  unlink(probe.c_str());
+  if (written.ok() || absl::IsResourceExhausted(written)) return written;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--results_dir=", results_dir,
+                   " cannot be used: ", written.message()));
+}
+
+}  // namespace lipschitz::experiments

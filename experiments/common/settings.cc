@@ -1,0 +1,101 @@
+#include "experiments/common/settings.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+constexpr std::array<std::pair<Preset, const char*>, 3> kPresets = {{
+    {Preset::kSmoke, "smoke"},
+    {Preset::kQuick, "quick"},
+    {Preset::kPaper, "paper"},
+}};
+constexpr std::array<std::pair<ProgressMode, const char*>, 4> kProgressModes = {
+    {
+        {ProgressMode::kAuto, "auto"},
+        {ProgressMode::kBar, "bar"},
+        {ProgressMode::kLines, "lines"},
+        {ProgressMode::kNone, "none"},
+    }};
+
+std::string FirstWord(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  std::string word;
+  stream >> word;
+  return word;
+}
+
+}  // namespace
+
+std::string PresetName(Preset preset) {
+  for (const auto& [value, name] : kPresets) {
+    if (value == preset) return name;
+  }
+  return "unknown";
+}
+
+absl::StatusOr<Preset> ParsePreset(const std::string& name) {
+  for (const auto& [value, known] : kPresets) {
+    if (name == known) return value;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown preset '", name, "'; known: smoke, quick, paper"));
+}
+
+absl::StatusOr<ProgressMode> ParseProgressMode(const std::string& name) {
+  for (const auto& [value, known] : kProgressModes) {
+    if (name == known) return value;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown progress '", name, "'; known: auto, bar, lines, none"));
+}
+
+int PhysicalCores() {
+  std::set<std::string> cores;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           "/sys/devices/system/cpu", error)) {
+    const auto topology = entry.path() / "topology";
+    const std::string core = FirstWord(topology / "core_id");
+    if (core.empty()) continue;
+    cores.insert(FirstWord(topology / "physical_package_id") + ":" + core);
+  }
+  const int logical =
+      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (cores.empty()) return logical;
+  // A container may be given fewer processors than the machine has cores.
+  return std::min(logical, static_cast<int>(cores.size()));
+}
+
+void SetSeed(uint64_t seed) { at::manual_seed(seed); }
+
+void SetThreads(int threads) {
+  at::set_num_threads(threads > 0 ? threads : PhysicalCores());
+}
+
+absl::StatusOr<std::string> ResolveDevice(const std::string& device) {
+  if (device == "cpu") return device;
+  if (device == "auto") return at::hasCUDA() ? "cuda" : "cpu";
+  if (device == "cuda") {
+    if (at::hasCUDA()) return device;
+    return absl::InvalidArgumentError(
+        "--device=cuda: this LibTorch finds no CUDA device; use --device=cpu "
+        "or --device=auto");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown device '", device, "'; known: auto, cpu, cuda"));
+}
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,59 @@
+// What every experiment is run with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace lipschitz::experiments {
+
+enum class Preset {
+  kSmoke,  // seconds: what tests run
+  kQuick,  // minutes on two cores
+  kPaper,  // the paper's sizes, or the nearest documented
+};
+
+std::string PresetName(Preset preset);
+absl::StatusOr<Preset> ParsePreset(const std::string& name);
+
+enum class ProgressMode {
+  kAuto,   // a bar on a terminal, otherwise lines
+  kBar,    //
+  kLines,  //
+  kNone,   //
+};
+
+absl::StatusOr<ProgressMode> ParseProgressMode(const std::string& name);
+
+struct CommonSettings {
+  Preset preset = Preset::kQuick;
+  uint64_t seed = 0;
+  std::string results_dir;
+  std::string data_dir;
+  std::string dataset = "auto";
+  // 0: the number of physical cores.
+  int threads = 0;
+  // "auto", "cpu" or "cuda".
+  std::string device = "auto";
+  bool resume = true;
+  ProgressMode progress = ProgressMode::kAuto;
+  // Optimiser steps between checkpoints, beside the one every 30 seconds; 0:
+  // none.
+  int64_t checkpoint_steps = 0;
+};
+
+// The number of cores of this machine, hyper-threads not counted; at least 1.
+int PhysicalCores();
+
+// Seeds LibTorch's generators and sets the number of threads of LibTorch and
+// its BLAS. Called before anything is built.
+void SetSeed(uint64_t seed);
+void SetThreads(int threads);
+
+// "cpu" or "cuda" from CommonSettings::device; InvalidArgument for a device that
+// is unknown or not there.
+absl::StatusOr<std::string> ResolveDevice(const std::string& device);
+
+}  // namespace lipschitz::experiments

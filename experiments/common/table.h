@@ -1,0 +1,55 @@
+// Tables as Markdown and CSV.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace lipschitz::experiments {
+
+// Mean and sample standard deviation over the seeds of one variant.
+struct Summary {
+  double mean = 0.0;
+  double deviation = 0.0;  // 0 with one value
+  int count = 0;
+};
+
+// NaN are left out.
+Summary Summarise(const std::vector<double>& values);
+
+// How the numbers of a column are written.
+struct NumberFormat {
+  int decimals = 4;
+  bool show_deviation = true;
+};
+
+struct Column {
+  std::string title;
+  NumberFormat format = {};
+};
+
+// Text, or a summary (Markdown "0.9997 ± 0.0002", CSV mean and deviation).
+using Cell = std::variant<std::string, Summary>;
+
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<Cell>> rows;
+  // Paragraphs below the table.
+  std::vector<std::string> notes;
+
+  // Aligned, so that it reads well on a terminal too.
+  std::string ToMarkdown() const;
+  // RFC 4180. A column that holds a summary becomes two: TITLE and TITLE_sd,
+  // with all digits.
+  std::string ToCsv() const;
+};
+
+// RESULTS_DIR/tables/NAME.md and NAME.csv.
+absl::Status WriteTable(const std::string& results_dir, const std::string& name,
+                        const Table& table);
+
+}  // namespace lipschitz::experiments

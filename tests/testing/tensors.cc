@@ -18,9 +18,11 @@ at::Tensor Functional(const at::Tensor& y) {
 std::vector<at::Tensor> Leaves(const std::vector<at::Tensor>& inputs) {
   std::vector<at::Tensor> leaves;
   for (const at::Tensor& input : inputs) {
-    leaves.push_back(
-        input.detach().to(at::kDouble).contiguous().clone().requires_grad_(
-            true));
+    leaves.push_back(input.detach()
+                         .to(at::kDouble)
+                         .contiguous()
+                         .clone()
+                         .requires_grad_(true));
   }
   return leaves;
 }
@@ -81,10 +83,9 @@ at::Tensor Matrix(const std::vector<std::vector<double>>& rows) {
   if (a.numel() == 0) return ::testing::AssertionSuccess();
   const at::Tensor x = a.detach().to(at::kDouble);
   const at::Tensor y = b.detach().to(at::kDouble);
-  const at::Tensor same =
-      (x - y).abs() <= tolerance;
-  const at::Tensor special = (x == y).logical_or(
-      at::isnan(x).logical_and(at::isnan(y)));
+  const at::Tensor same = (x - y).abs() <= tolerance;
+  const at::Tensor special =
+      (x == y).logical_or(at::isnan(x).logical_and(at::isnan(y)));
   if (same.logical_or(special).all().item<bool>()) {
     return ::testing::AssertionSuccess();
   }
@@ -98,6 +99,20 @@ at::Tensor Matrix(const std::vector<std::vector<double>>& rows) {
 
 at::Tensor SingularValues(const at::Tensor& matrix) {
   return at::linalg_svdvals(matrix.detach().to(at::kDouble));
+}
+
+at::Tensor Jacobian(
+    const std::function<at::Tensor(const at::Tensor&)>& function,
+    const at::Tensor& x) {
+  const at::Tensor leaf = x.detach().clone().requires_grad_(true);
+  const at::Tensor y = function(leaf).reshape({-1});
+  std::vector<at::Tensor> rows;
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    rows.push_back(torch::autograd::grad({y[i]}, {leaf}, {},
+                                         /*retain_graph=*/true)[0]
+                       .reshape({-1}));
+  }
+  return at::stack(rows);
 }
 
 ::testing::AssertionResult GradientsAgree(const TensorFunction& function,

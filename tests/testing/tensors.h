@@ -23,6 +23,12 @@ at::Tensor Matrix(const std::vector<std::vector<double>>& rows);
 // The singular values of a matrix in float64, descending.
 at::Tensor SingularValues(const at::Tensor& matrix);
 
+// The Jacobian of function at x by reverse differentiation: (outputs, inputs),
+// both flattened, in the type of x.
+at::Tensor Jacobian(
+    const std::function<at::Tensor(const at::Tensor&)>& function,
+    const at::Tensor& x);
+
 using TensorFunction =
     std::function<at::Tensor(const std::vector<at::Tensor>&)>;
 

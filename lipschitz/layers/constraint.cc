@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/l1_projection.h"
+#include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/norm_bound.h"
 #include "lipschitz/linalg/power_iteration.h"
 
@@ -27,6 +28,13 @@ constexpr std::array<std::pair<ConstraintKind, const char*>, 8> kNames = {{
     {ConstraintKind::kL2ToLinf, "l2_to_linf"},
 }};
 
+// An error that counts the entries that are not finite. They make the sum so,
+// and the sum is cheap; it may also overflow, so it only asks for a closer look.
+absl::Status CheckFinite(const torch::Tensor& raw, const std::string& name) {
+  if (std::isfinite(raw.detach().sum().item<double>())) return absl::OkStatus();
+  return CheckMatrix(raw, name);
+}
+
 // A constraint that is a map of the raw weight, without state.
 class MapConstraint : public WeightConstraint {
  public:
@@ -35,6 +43,7 @@ class MapConstraint : public WeightConstraint {
       : WeightConstraint(name), map_(map) {}
 
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
+    LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(raw, name()));
     return map_(raw);
   }
 
@@ -50,7 +59,17 @@ class BjorckConstraint : public WeightConstraint {
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
     LIPSCHITZ_ASSIGN_OR_RETURN(const BjorckResult result,
                                Bjorck(raw, options_));
-    return result.weight;
+    if (result.iterations > 0) return result.weight;
+    // The scale alone met the tolerance (always so for a single row or column).
+    // It is a constant for gradients; the derivative of the polar factor comes
+    // from a step.
+    BjorckOptions step;
+    step.scaling = BjorckScaling::kNone;
+    step.iterations = 1;
+    step.report = false;
+    LIPSCHITZ_ASSIGN_OR_RETURN(const BjorckResult stepped,
+                               Bjorck(result.weight, step));
+    return stepped.weight;
   }
 
  private:
@@ -59,8 +78,11 @@ class BjorckConstraint : public WeightConstraint {
 
 class SpectralConstraint : public WeightConstraint {
  public:
-  SpectralConstraint(int power_iterations, int64_t rows, int64_t columns)
-      : WeightConstraint("spectral"), power_iterations_(power_iterations) {
+  SpectralConstraint(int power_iterations, bool rescale_raw, int64_t rows,
+                     int64_t columns)
+      : WeightConstraint("spectral"),
+        power_iterations_(power_iterations),
+        rescale_raw_(rescale_raw) {
     u_ = register_buffer("u", torch::randn({rows}));
     v_ = register_buffer("v", torch::zeros({columns}));
   }
@@ -72,18 +94,20 @@ class SpectralConstraint : public WeightConstraint {
       LIPSCHITZ_RETURN_IF_ERROR(CheckPositive(bound));
       return raw / bound;
     }
+    LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(raw, name()));
     const PowerIterationResult result =
         PowerIteration(raw, power_iterations_, u_);
+    // d‖W‖₂/dW = u vᵀ at convergence: the gradient flows through W alone. The
+    // vectors are the iteration's own, because the buffers change in place at
+    // the next call.
+    const torch::Tensor sigma = torch::dot(result.u, torch::mv(raw, result.v));
+    // Vectors of a weight without a norm would be zero for ever.
+    LIPSCHITZ_RETURN_IF_ERROR(CheckPositive(sigma.item<double>()));
     {
       torch::NoGradGuard no_grad;
       u_.copy_(result.u);
       v_.copy_(result.v);
     }
-    // d‖W‖₂/dW = u vᵀ at convergence: the gradient flows through W alone. The
-    // vectors are the iteration's own, because the buffers change in place at
-    // the next call.
-    const torch::Tensor sigma = torch::dot(result.u, torch::mv(raw, result.v));
-    LIPSCHITZ_RETURN_IF_ERROR(CheckPositive(sigma.item<double>()));
     return raw / sigma;
   }
 
@@ -96,6 +120,8 @@ class SpectralConstraint : public WeightConstraint {
   }
 
   int power_iterations_;
+  bool rescale_raw_;
+  double sigma_ = 1.0;  // of the last training call
   torch::Tensor u_;
   torch::Tensor v_;
 };
@@ -106,6 +132,7 @@ class ParsevalConstraint : public WeightConstraint {
       : WeightConstraint("parseval"), beta_(beta) {}
 
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
+    LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(raw, name()));
     return raw;
   }
 
@@ -127,16 +154,33 @@ class ParsevalConstraint : public WeightConstraint {
   double beta_;
 };
 
+class LinfRowsConstraint : public WeightConstraint {
+ public:
+  explicit LinfRowsConstraint(bool rescale_raw)
+      : WeightConstraint("linf_rows"), rescale_raw_(rescale_raw) {}
+
+  absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
+    return ScaleRowsToL1Norm(raw);
+  }
+
+  void AfterOptimizerStep(torch::Tensor raw) override {
+    if (!rescale_raw_) return;
+    torch::NoGradGuard no_grad;
+    raw.copy_(ScaleRowsToL1Norm(raw));
+  }
+
+ private:
+  bool rescale_raw_;
+};
+
 torch::Tensor Same(const torch::Tensor& raw) { return raw; }
 torch::Tensor LinfProjection(const torch::Tensor& raw) {
   return ProjectRowsOntoL1Ball(raw);
 }
-torch::Tensor LinfRows(const torch::Tensor& raw) {
-  return ScaleRowsToL1Norm(raw);
-}
 torch::Tensor L1ToLinf(const torch::Tensor& raw) { return raw.clamp(-1, 1); }
 torch::Tensor L2ToLinf(const torch::Tensor& raw) {
-  return raw / raw.square().sum(1, /*keepdim=*/true).sqrt().clamp_min(1);
+  // Clamped before the root, which has no derivative at a row of zeros.
+  return raw / raw.square().sum(1, /*keepdim=*/true).clamp_min(1).sqrt();
 }
 
 }  // namespace
@@ -197,16 +241,17 @@ absl::StatusOr<std::shared_ptr<WeightConstraint>> MakeWeightConstraint(
     case ConstraintKind::kNone:
       return map(Same);
     case ConstraintKind::kBjorck:
-      return std::make_shared<BjorckConstraint>(options.bjorck);
+      return std::make_shared<BjorckConstraint>(options.bjorck,
+                                                options.rescale_raw);
     case ConstraintKind::kSpectral:
-      return std::make_shared<SpectralConstraint>(options.power_iterations,
-                                                  rows, columns);
+      return std::make_shared<SpectralConstraint>(
+          options.power_iterations, options.rescale_raw, rows, columns);
     case ConstraintKind::kParseval:
       return std::make_shared<ParsevalConstraint>(options.parseval_beta);
     case ConstraintKind::kLinfProjection:
       return map(LinfProjection);
     case ConstraintKind::kLinfRows:
-      return map(LinfRows);
+      return std::make_shared<LinfRowsConstraint>(options.rescale_raw);
     case ConstraintKind::kL1ToLinf:
       return map(L1ToLinf);
     case ConstraintKind::kL2ToLinf:

@@ -59,6 +59,13 @@ struct ConstraintOptions {
                           /*report=*/false};
   // For kSpectral: steps of the power iteration in every training forward.
   int power_iterations = 1;
+  // For kBjorck (with a scaling that follows the weight), kSpectral and
+  // kLinfRows, whose constrained weight does not depend on the raw weight's
+  // length: divide the raw weight by its norm after every step. The layer stays
+  // the same, and so does the step size relative to the weight. Without it the
+  // raw weight grows with every step (its gradient is orthogonal to it) and the
+  // training slows down as if the learning rate decayed.
+  bool rescale_raw = true;
   // For kParseval: β of the pull after every step.
   double parseval_beta = 0.5;
 
@@ -76,7 +83,8 @@ class WeightConstraint : public torch::nn::Module {
   // respect to it. In training mode it may update its state.
   virtual absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) = 0;
 
-  // Mends the raw weight in place after an optimiser step.
+  // Mends the raw weight in place after an optimiser step (rescaling,
+  // Parseval's pull).
   virtual void AfterOptimizerStep(torch::Tensor /*raw*/) {}
 };
 

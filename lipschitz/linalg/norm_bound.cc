@@ -45,20 +45,38 @@ double CheapSpectralUp(const at::Tensor& a) {
   return std::min(FrobeniusUp(a), Up(std::sqrt(Up(rows * columns))));
 }
 
-// ‖A‖₂ from above for any square matrix. With A_0 = A, B_k = A_k / 2^e_k (exact)
-// and A_{k+1} = fl(B_kᵀ B_k):
+// ‖A‖₂ from above for any square matrix, up to `absolute_gap` or the relative
+// gap of the options. With A_0 = A, B_k = A_k / 2^e_k (exact) and
+// A_{k+1} = fl(B_kᵀ B_k):
 //   ‖A_k‖₂ = 2^e_k ‖B_k‖₂,  ‖B_k‖₂² = ‖B_kᵀB_k‖₂ ≤ ‖A_{k+1}‖₂ + γ_n ‖B_k‖_F².
-double GramIterationUp(at::Tensor a, const SpectralNormOptions& options) {
+double GramIterationUp(at::Tensor a, const SpectralNormOptions& options,
+                       double absolute_gap) {
   struct Squaring {
     double scale;
     double rounding;
   };
   std::vector<Squaring> squarings;
+  const auto upper = [&](double bound) {
+    for (auto it = squarings.rbegin(); it != squarings.rend(); ++it) {
+      bound = Up(it->scale * Up(std::sqrt(Up(bound + it->rounding))));
+    }
+    return bound;
+  };
+  // From the largest column of A_k; tells when to stop, so unrounded.
+  const auto lower = [&](const at::Tensor& square) {
+    double bound = square.norm(2, /*dim=*/0).max().item<double>();
+    for (auto it = squarings.rbegin(); it != squarings.rend(); ++it) {
+      bound = it->scale * std::sqrt(std::max(0.0, bound - it->rounding));
+    }
+    return bound;
+  };
   const double n = static_cast<double>(a.size(0));
+  double frobenius = FrobeniusUp(a);
   double best = CheapSpectralUp(a);
-  double previous = best;
+  double previous = frobenius;
   for (int k = 0; k < options.max_squarings; ++k) {
-    const double frobenius = FrobeniusUp(a);
+    const double gap = std::max(absolute_gap, options.relative_gap * best);
+    if (best - lower(a) <= gap) break;
     if (frobenius == 0.0 || !std::isfinite(frobenius)) break;
     const double scale = std::exp2(std::ceil(std::log2(frobenius)));
     if (scale == 0.0 || !std::isfinite(1.0 / scale)) break;
@@ -68,15 +86,15 @@ double GramIterationUp(at::Tensor a, const SpectralNormOptions& options) {
     const double rounding = Up(Up(Gamma(n) * Up(norm * norm)) + n * n * 1e-300);
     squarings.push_back({scale, rounding});
     a = at::mm(b.t(), b);
-    double bound = CheapSpectralUp(a);
-    for (auto it = squarings.rbegin(); it != squarings.rend(); ++it) {
-      bound = Up(it->scale * Up(std::sqrt(Up(bound + it->rounding))));
-    }
-    best = std::min(best, bound);
-    // Every squaring halves the logarithm of the excess, so what is still to
-    // gain is what the last one gained.
-    if (previous - bound <= options.relative_gap * bound) break;
-    previous = bound;
+    frobenius = FrobeniusUp(a);
+    best = std::min(best, upper(CheapSpectralUp(a)));
+    // The Frobenius norms give the Schatten norms of A_0 with p = 2, 4, 8, ...,
+    // whose logarithm is convex in 1/p: what is still to gain is at most what
+    // the last squaring gained. Row sums promise no such thing: those of a
+    // banded matrix stay where they are for many squarings.
+    const double schatten = upper(frobenius);
+    if (previous - schatten <= gap) break;
+    previous = schatten;
   }
   return best;
 }
@@ -106,19 +124,24 @@ absl::StatusOr<double> SpectralNormUpperBound(
     // ‖fl(WWᵀ) − WWᵀ‖₂ ≤ γ_n ‖W‖_F².
     const double rounding =
         Up(Up(Gamma(n) * Up(frobenius * frobenius)) + n * n * 1e-300);
-    double square = GramIterationUp(gram, options);
-
-    // λ(G) ≤ c + ‖G − cI‖₂ for any c; tight when all eigenvalues are close.
-    const double shift = gram.diagonal().mean().item<double>();
-    const at::Tensor rest =
-        gram - shift * at::eye(gram.size(0), gram.options());
-    if (shift > 0.0 && FrobeniusUp(rest) < 0.5 * shift) {
+    // λ(G) ≤ c + ‖G − cI‖₂ for any c. When all eigenvalues are close to their
+    // mean, c just below the least makes that an equation, and the squarings
+    // act on a small difference.
+    const double mean = gram.diagonal().mean().item<double>();
+    const at::Tensor identity = at::eye(gram.size(0), gram.options());
+    const double radius = CheapSpectralUp(gram - mean * identity);
+    double square = 0.0;
+    if (radius < 0.5 * mean) {
+      const double shift = mean - radius;
+      const at::Tensor rest = gram - shift * identity;
       // The subtraction rounds the diagonal only, by u · |result| each.
       const double diagonal =
           Up(Up(rest.diagonal().abs().max().item<double>()) * (2.0 * kUnit));
-      const double shifted =
-          Up(Up(shift + GramIterationUp(rest, options)) + diagonal);
-      square = std::min(square, shifted);
+      const double norm =
+          GramIterationUp(rest, options, options.relative_gap * shift);
+      square = Up(Up(shift + norm) + diagonal);
+    } else {
+      square = GramIterationUp(gram, options, /*absolute_gap=*/0.0);
     }
     const double sigma = Up(std::sqrt(Up(square + rounding)));
     return Up(std::ldexp(sigma, exponent));
@@ -132,6 +155,10 @@ absl::StatusOr<BoundTable> OperatorNormBounds(const at::Tensor& w) {
     c10::NoGradGuard no_grad;
     const at::Tensor magnitude =
         w.detach().to(at::kCPU, at::kDouble).abs().contiguous();
+    // Exactly zero, where rounding upwards would not be.
+    if (magnitude.max().item<double>() == 0.0) {
+      return BoundTable().Times(0.0);
+    }
     const double rows = static_cast<double>(magnitude.size(0));
     const double columns = static_cast<double>(magnitude.size(1));
     const at::Tensor squares = magnitude.square();

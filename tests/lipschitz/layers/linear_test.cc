@@ -1,0 +1,555 @@
+#include "lipschitz/layers/linear.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/layers/constraint.h"
+#include "tests/testing/tensors.h"
+
+namespace lipschitz {
+namespace {
+
+using ::lipschitz::testing::GradientsAgree;
+using ::lipschitz::testing::Matrix;
+using ::lipschitz::testing::SingularValues;
+using ::lipschitz::testing::TensorsNear;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+const std::vector<std::pair<int64_t, int64_t>> kShapes = {
+    {1, 1}, {1, 6}, {6, 1}, {5, 5}, {14, 4}, {4, 14}, {33, 40}};
+
+std::vector<ConstraintKind> AllKinds() {
+  std::vector<ConstraintKind> kinds;
+  for (const std::string& name : ConstraintNames()) {
+    kinds.push_back(*ParseConstraint(name));
+  }
+  return kinds;
+}
+
+LinearConfig Config(ConstraintKind kind, int64_t in, int64_t out) {
+  LinearConfig config;
+  config.in_features = in;
+  config.out_features = out;
+  config.constraint.kind = kind;
+  config.name = "probe";
+  return config;
+}
+
+// A layer whose raw weight is Gaussian, so that no constraint is met by
+// chance.
+Linear RandomLayer(const LinearConfig& config, int64_t seed = 0) {
+  torch::manual_seed(seed);
+  Linear layer(config);
+  torch::NoGradGuard no_grad;
+  layer->weight.normal_();
+  return layer;
+}
+
+at::Tensor RowNorms(const at::Tensor& rows, Norm norm) {
+  const double p = norm == Norm::kL1 ? 1 : norm == Norm::kL2 ? 2 : kInfinity;
+  return rows.norm(p, /*dim=*/1);
+}
+
+TEST(LinearTest, StartsLikeTheAuthorsLayers) {
+  for (const auto& [out, in] : kShapes) {
+    torch::manual_seed(in);
+    LinearConfig config = Config(ConstraintKind::kBjorck, in, out);
+    Linear layer(config);
+    const double bound = 1 / std::sqrt(static_cast<double>(in));
+    EXPECT_EQ(layer->weight.sizes(), (std::vector<int64_t>{out, in}));
+    EXPECT_TRUE(TensorsNear(
+        SingularValues(layer->weight),
+        torch::full({std::min(in, out)}, bound, at::kDouble), 1e-5));
+    EXPECT_LE(layer->bias.abs().max().item<double>(), bound);
+    EXPECT_EQ(layer->parameters().size(), 2u);
+  }
+}
+
+TEST(LinearTest, AppliesScaleTimesConstrainedWeightAndBias) {
+  for (const ConstraintKind kind : AllKinds()) {
+    for (const bool training : {true, false}) {
+      LinearConfig config = Config(kind, 4, 3);
+      config.scale = 2.5;
+      Linear layer = RandomLayer(config);
+      layer->train(training);
+      const at::Tensor x = torch::randn({2, 5, 4});
+      const at::Tensor y = layer->forward(x);
+      ASSERT_EQ(y.sizes(), (std::vector<int64_t>{2, 5, 3}));
+      if (kind == ConstraintKind::kSpectral && training) continue;
+      const at::Tensor weight = *layer->ConstrainedWeight();
+      EXPECT_TRUE(
+          TensorsNear(y, 2.5 * (x.matmul(weight.t()) + layer->bias), 1e-5));
+    }
+  }
+}
+
+TEST(LinearTest, WithoutABiasItIsLinear) {
+  LinearConfig config = Config(ConstraintKind::kBjorck, 4, 3);
+  config.bias = false;
+  Linear layer(config);
+  EXPECT_EQ(layer->parameters().size(), 1u);
+  EXPECT_FALSE(layer->bias.defined());
+  EXPECT_TRUE(
+      torch::equal(layer->forward(torch::zeros({2, 4})), torch::zeros({2, 3})));
+}
+
+TEST(LinearTest, PromisedConstantHoldsForEveryConstraintAndShape) {
+  for (const auto& [out, in] : kShapes) {
+    for (const bool training : {true, false}) {
+      const auto bound = [&, rows = out, columns = in](ConstraintKind kind,
+                                                       Norm from, Norm to) {
+        Linear layer = RandomLayer(Config(kind, columns, rows));
+        layer->train(training);
+        const auto value = layer->LipschitzBound(from, to);
+        EXPECT_TRUE(value.ok()) << value.status();
+        return *value;
+      };
+      EXPECT_LE(bound(ConstraintKind::kBjorck, Norm::kL2, Norm::kL2), 1 + 1e-5);
+      EXPECT_LE(bound(ConstraintKind::kSpectral, Norm::kL2, Norm::kL2),
+                1 + 1e-6);
+      EXPECT_LE(
+          bound(ConstraintKind::kLinfProjection, Norm::kLinf, Norm::kLinf),
+          1 + 1e-5);
+      EXPECT_NEAR(bound(ConstraintKind::kLinfRows, Norm::kLinf, Norm::kLinf), 1,
+                  1e-5);
+      EXPECT_LE(bound(ConstraintKind::kL1ToLinf, Norm::kL1, Norm::kLinf), 1);
+      EXPECT_LE(bound(ConstraintKind::kL2ToLinf, Norm::kL2, Norm::kLinf),
+                1 + 1e-6);
+    }
+  }
+}
+
+TEST(LinearTest, BoundsAreNotBelowWhatPairsOfPointsShow) {
+  for (const ConstraintKind kind : AllKinds()) {
+    for (const auto& [out, in] : kShapes) {
+      LinearConfig config = Config(kind, in, out);
+      config.scale = 3.0;
+      Linear layer = RandomLayer(config, in + out);
+      layer->to(at::kDouble);
+      layer->eval();
+      const auto bounds = layer->LipschitzBounds();
+      ASSERT_TRUE(bounds.ok()) << bounds.status();
+      const at::Tensor weight = *layer->ConstrainedWeight();
+      torch::manual_seed(1);
+      // Random directions, the axes, the rows' signs (which attain the bound
+      // from linf to linf) and the singular vectors.
+      const auto vectors = std::get<2>(at::linalg_svd(weight, false));
+      const at::Tensor directions =
+          torch::cat({torch::randn({50, in}, at::kDouble),
+                      torch::eye(in, at::kDouble), weight.sign(), vectors});
+      const at::Tensor x = torch::randn_like(directions);
+      const at::Tensor change =
+          layer->forward(x + directions) - layer->forward(x);
+      for (const Norm from : kAllNorms) {
+        for (const Norm to : kAllNorms) {
+          const at::Tensor size = RowNorms(directions, from);
+          const at::Tensor slope =
+              (RowNorms(change, to) / size).masked_select(size > 1e-9);
+          EXPECT_LE(slope.max().item<double>(),
+                    bounds->At(from, to) * (1 + 1e-12))
+              << ConstraintName(kind) << " " << out << "x" << in << " "
+              << NormName(from) << " to " << NormName(to);
+        }
+      }
+      const double sigma = 3 * SingularValues(weight).max().item<double>();
+      EXPECT_GE(bounds->At(Norm::kL2, Norm::kL2), sigma * (1 - 1e-14));
+      EXPECT_LE(bounds->At(Norm::kL2, Norm::kL2), sigma * (1 + 1e-5));
+    }
+  }
+}
+
+TEST(LinearTest, ScaleMultipliesTheBoundAndBiasDoesNotMatter) {
+  for (const ConstraintKind kind : AllKinds()) {
+    LinearConfig config = Config(kind, 7, 5);
+    Linear plain = RandomLayer(config, 3);
+    config.scale = 5.62341;
+    Linear scaled = RandomLayer(config, 3);
+    {
+      torch::NoGradGuard no_grad;
+      scaled->bias.fill_(1e6);
+    }
+    for (const Norm norm : kAllNorms) {
+      EXPECT_NEAR(*scaled->LipschitzBound(norm) / *plain->LipschitzBound(norm),
+                  5.62341, 1e-12)
+          << ConstraintName(kind);
+    }
+  }
+}
+
+TEST(LinearTest, EvaluationComputesTheWeightOnce) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    layer->eval();
+    const int64_t before = layer->constraint_evaluations();
+    const at::Tensor x = torch::randn({2, 4});
+    for (int i = 0; i < 10; ++i) layer->forward(x);
+    ASSERT_TRUE(layer->LipschitzBounds().ok());
+    ASSERT_TRUE(layer->ConstrainedWeight().ok());
+    EXPECT_EQ(layer->constraint_evaluations(), before + 1)
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, TrainingComputesTheWeightInEveryForward) {
+  Linear layer = RandomLayer(Config(ConstraintKind::kBjorck, 4, 3));
+  for (int i = 0; i < 3; ++i) layer->forward(torch::randn({2, 4}));
+  EXPECT_EQ(layer->constraint_evaluations(), 3);
+}
+
+// Every way in which a weight changes under a layer in evaluation mode.
+TEST(LinearTest, EvaluationNoticesAChangeInPlace) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    layer->eval();
+    const at::Tensor x = torch::randn({2, 4});
+    const at::Tensor before = layer->forward(x);
+    const double bound = *layer->LipschitzBound(Norm::kL1);
+    {
+      torch::NoGradGuard no_grad;
+      layer->weight.copy_(-3 * layer->weight.flip(1));
+    }
+    Linear fresh(Config(kind, 4, 3));
+    {
+      torch::NoGradGuard no_grad;
+      fresh->weight.copy_(layer->weight);
+      fresh->bias.copy_(layer->bias);
+    }
+    fresh->eval();
+    EXPECT_FALSE(torch::equal(layer->forward(x), before));
+    EXPECT_TRUE(TensorsNear(layer->forward(x), fresh->forward(x), 1e-6))
+        << ConstraintName(kind);
+    if (kind == ConstraintKind::kNone) {
+      EXPECT_NEAR(*layer->LipschitzBound(Norm::kL1), 3 * bound, 1e-5);
+    }
+  }
+}
+
+TEST(LinearTest, EvaluationNoticesAnOptimiserStep) {
+  Linear layer = RandomLayer(Config(ConstraintKind::kBjorck, 4, 3));
+  const at::Tensor x = torch::randn({2, 4});
+  layer->eval();
+  const at::Tensor before = layer->forward(x);
+  layer->train();
+  torch::optim::SGD optimizer(layer->parameters(), 0.5);
+  layer->forward(x).square().sum().backward();
+  optimizer.step();
+  layer->eval();
+  const at::Tensor after = layer->forward(x);
+  EXPECT_FALSE(torch::equal(before, after));
+  Linear fresh(Config(ConstraintKind::kBjorck, 4, 3));
+  {
+    torch::NoGradGuard no_grad;
+    fresh->weight.copy_(layer->weight);
+    fresh->bias.copy_(layer->bias);
+  }
+  EXPECT_TRUE(TensorsNear(after, fresh->forward(x), 1e-6));
+}
+
+TEST(LinearTest, EvaluationNoticesLoadedWeights) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear source = RandomLayer(Config(kind, 4, 3), 1);
+    source->eval();
+    const at::Tensor x = torch::randn({2, 4});
+    std::stringstream by_function;
+    torch::save(source, by_function);
+    torch::serialize::OutputArchive out;
+    source->save(out);
+    std::stringstream by_method;
+    out.save_to(by_method);
+
+    Linear target = RandomLayer(Config(kind, 4, 3), 2);
+    target->eval();
+    ASSERT_FALSE(torch::equal(target->forward(x), source->forward(x)));
+    torch::load(target, by_function);
+    EXPECT_TRUE(torch::equal(target->forward(x), source->forward(x)))
+        << ConstraintName(kind);
+    EXPECT_EQ(*target->LipschitzBound(Norm::kL2),
+              *source->LipschitzBound(Norm::kL2));
+
+    // Many times over: freed memory comes to be used again.
+    for (int64_t seed = 3; seed < 20; ++seed) {
+      Linear other = RandomLayer(Config(kind, 4, 3), seed);
+      std::stringstream stream;
+      torch::save(other, stream);
+      torch::load(target, stream);
+      other->eval();
+      ASSERT_TRUE(torch::equal(target->forward(x), other->forward(x)))
+          << ConstraintName(kind) << " " << seed;
+    }
+
+    torch::serialize::InputArchive in;
+    in.load_from(by_method);
+    target->load(in);
+    EXPECT_TRUE(torch::equal(target->forward(x), source->forward(x)))
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, EvaluationFollowsTheType) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 9, 6));
+    layer->eval();
+    const at::Tensor x = torch::randn({2, 9});
+    const at::Tensor single = layer->forward(x);
+    layer->to(at::kDouble);
+    const at::Tensor twice = layer->forward(x.to(at::kDouble));
+    EXPECT_EQ(twice.scalar_type(), at::kDouble);
+    EXPECT_TRUE(TensorsNear(single, twice, 1e-4)) << ConstraintName(kind);
+    // Computed in float64, not widened.
+    Linear fresh(Config(kind, 9, 6));
+    fresh->to(at::kDouble);
+    {
+      torch::NoGradGuard no_grad;
+      fresh->weight.copy_(layer->weight);
+      fresh->bias.copy_(layer->bias);
+    }
+    fresh->eval();
+    EXPECT_TRUE(TensorsNear(twice, fresh->forward(x.to(at::kDouble)), 1e-14))
+        << ConstraintName(kind);
+    layer->to(at::kFloat);
+    EXPECT_TRUE(torch::equal(layer->forward(x), single))
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, EvaluationWeightDoesNotAliasTheParameter) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kNone, ConstraintKind::kParseval}) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    layer->eval();
+    const at::Tensor weight = *layer->ConstrainedWeight();
+    const at::Tensor copy = weight.clone();
+    torch::NoGradGuard no_grad;
+    layer->weight.add_(1);
+    EXPECT_TRUE(torch::equal(weight, copy));
+    EXPECT_TRUE(torch::equal(*layer->ConstrainedWeight(), copy + 1));
+  }
+}
+
+// The authors' export copied the raw weight.
+TEST(LinearTest, ConstrainedWeightIsTheOneThatForwardAppliesNotTheRawOne) {
+  for (const ConstraintKind kind : AllKinds()) {
+    if (kind == ConstraintKind::kNone || kind == ConstraintKind::kParseval) {
+      continue;
+    }
+    LinearConfig config = Config(kind, 4, 3);
+    config.bias = false;
+    Linear layer = RandomLayer(config);
+    {
+      torch::NoGradGuard no_grad;
+      layer->weight.mul_(10);
+    }
+    layer->eval();
+    const at::Tensor weight = *layer->ConstrainedWeight();
+    EXPECT_FALSE(weight.requires_grad());
+    EXPECT_TRUE(TensorsNear(layer->forward(torch::eye(4)).t(), weight, 1e-6));
+    EXPECT_FALSE(at::allclose(weight, layer->weight, 0, 0.1))
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, GradientsReachTheRawWeightInTraining) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    layer->forward(torch::randn({5, 4})).square().sum().backward();
+    ASSERT_TRUE(layer->weight.grad().defined()) << ConstraintName(kind);
+    EXPECT_GT(layer->weight.grad().abs().sum().item<double>(), 1e-3)
+        << ConstraintName(kind);
+    EXPECT_GT(layer->bias.grad().abs().sum().item<double>(), 1e-3);
+  }
+}
+
+TEST(LinearTest, GradientsAgreeWithFiniteDifferences) {
+  for (const ConstraintKind kind : AllKinds()) {
+    for (const auto& [in, out] :
+         std::vector<std::pair<int64_t, int64_t>>{{4, 3}, {3, 4}, {1, 3}}) {
+      LinearConfig config = Config(kind, in, out);
+      config.scale = 1.7;
+      config.constraint.bjorck.iterations = 100;
+      config.constraint.bjorck.tolerance = 1e-13;
+      config.constraint.power_iterations = 500;
+      Linear layer = RandomLayer(config, 8);
+      layer->to(at::kDouble);
+      torch::manual_seed(4);
+      EXPECT_TRUE(GradientsAgree(
+          [&](const std::vector<at::Tensor>& leaves) {
+            layer->weight = leaves[1];
+            layer->bias = leaves[2];
+            return layer->forward(leaves[0]);
+          },
+          {torch::randn({2, in}, at::kDouble), layer->weight, layer->bias}))
+          << ConstraintName(kind) << " " << in << " to " << out;
+    }
+  }
+}
+
+TEST(LinearTest, WrongInputWidthIsAnErrorWithTheLayerAndTheNumbers) {
+  Linear layer(Config(ConstraintKind::kBjorck, 5, 3));
+  for (const bool training : {true, false}) {
+    layer->train(training);
+    EXPECT_THAT(
+        [&] {
+          layer->forward(torch::zeros({2, 4}));
+        },
+        ThrowsMessage<c10::Error>(AllOf(HasSubstr("layer 'probe'"),
+                                        HasSubstr("must be 5"),
+                                        HasSubstr("[2, 4]"))));
+    EXPECT_THROW(layer->forward(torch::tensor(1.0)), c10::Error);
+  }
+}
+
+TEST(LinearTest, WeightThatIsNotFiniteIsAnErrorThatNamesTheLayer) {
+  for (const ConstraintKind kind : AllKinds()) {
+    for (const double bad : {kNan, kInfinity}) {
+      for (const bool training : {true, false}) {
+        Linear layer = RandomLayer(Config(kind, 4, 3));
+        layer->train(training);
+        torch::NoGradGuard no_grad;
+        layer->weight[2][1] = bad;
+        EXPECT_THAT(
+            [&] {
+              layer->forward(torch::zeros({2, 4}));
+            },
+            ThrowsMessage<c10::Error>(HasSubstr("layer 'probe'")))
+            << ConstraintName(kind) << " " << bad << " " << training;
+        const auto bounds = layer->LipschitzBounds();
+        ASSERT_FALSE(bounds.ok()) << ConstraintName(kind);
+        EXPECT_THAT(std::string(bounds.status().message()),
+                    AllOf(HasSubstr("layer 'probe'"), HasSubstr("1 of 12")));
+        // Mended in place, it works again.
+        layer->weight[2][1] = 0.5;
+        EXPECT_NO_THROW(layer->forward(torch::zeros({2, 4})))
+            << ConstraintName(kind);
+      }
+    }
+  }
+}
+
+TEST(LinearTest, ZeroWeightIsAnErrorWhereThereIsNothingToDivideBy) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kSpectral, ConstraintKind::kBjorck}) {
+    for (const bool training : {true, false}) {
+      Linear layer(Config(kind, 4, 3));
+      layer->train(training);
+      {
+        torch::NoGradGuard no_grad;
+        layer->weight.zero_();
+      }
+      EXPECT_THAT(
+          [&] {
+            layer->forward(torch::zeros({2, 4}));
+          },
+          ThrowsMessage<c10::Error>(HasSubstr("layer 'probe'")));
+      EXPECT_FALSE(layer->LipschitzBounds().ok());
+    }
+  }
+  Linear layer(Config(ConstraintKind::kLinfProjection, 4, 3));
+  {
+    torch::NoGradGuard no_grad;
+    layer->weight.zero_();
+  }
+  EXPECT_EQ(*layer->LipschitzBound(Norm::kLinf), 0.0);
+}
+
+TEST(LinearTest, BadConfigIsAnErrorThatNamesTheLayerAndTheNumbers) {
+  const auto message = [](const LinearConfig& config) {
+    EXPECT_EQ(config.Validate().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THROW(Linear{config}, c10::Error);
+    return std::string(config.Validate().message());
+  };
+  LinearConfig config = Config(ConstraintKind::kBjorck, 0, -2);
+  EXPECT_THAT(message(config),
+              AllOf(HasSubstr("layer 'probe'"), HasSubstr("0 and -2")));
+  for (const double scale : {0.0, -1.0, kInfinity, kNan}) {
+    config = Config(ConstraintKind::kBjorck, 2, 2);
+    config.scale = scale;
+    EXPECT_THAT(message(config), HasSubstr("layer 'probe'"));
+  }
+  config = Config(ConstraintKind::kBjorck, 2, 2);
+  config.constraint.bjorck.order = 7;
+  EXPECT_THAT(message(config),
+              AllOf(HasSubstr("layer 'probe'"), HasSubstr("got 7")));
+}
+
+TEST(LinearTest, SavedLayerIsTheSameLayerWithItsBuffers) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear source = RandomLayer(Config(kind, 6, 4), 1);
+    const at::Tensor x = torch::randn({3, 6});
+    for (int i = 0; i < 3; ++i) source->forward(x);
+    std::stringstream stream;
+    torch::save(source, stream);
+    Linear target = RandomLayer(Config(kind, 6, 4), 2);
+    torch::load(target, stream);
+    const auto buffers = source->named_buffers();
+    EXPECT_EQ(buffers.size(), kind == ConstraintKind::kSpectral ? 2u : 0u);
+    for (const auto& buffer : buffers) {
+      EXPECT_TRUE(
+          torch::equal(buffer.value(), target->named_buffers()[buffer.key()]))
+          << buffer.key();
+    }
+    // The next training forward depends on u.
+    EXPECT_TRUE(torch::equal(source->forward(x), target->forward(x)))
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, BoundingDuringTrainingChangesNothing) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 6, 4), 1);
+    Linear twin = RandomLayer(Config(kind, 6, 4), 1);
+    const at::Tensor x = torch::randn({3, 6});
+    const double in_training = *layer->LipschitzBound(Norm::kL2);
+    EXPECT_TRUE(layer->is_training());
+    for (const auto& child : layer->children()) {
+      EXPECT_TRUE(child->is_training());
+    }
+    const at::Tensor y = layer->forward(x);
+    EXPECT_TRUE(torch::equal(y, twin->forward(x))) << ConstraintName(kind);
+    EXPECT_TRUE(y.requires_grad());
+    // It is the bound of the evaluation weight.
+    layer->eval();
+    EXPECT_EQ(*layer->LipschitzBound(Norm::kL2), in_training);
+  }
+}
+
+TEST(LinearTest, BoundAfterAWeightChangeInTrainingIsNotStale) {
+  Linear layer = RandomLayer(Config(ConstraintKind::kNone, 6, 4), 1);
+  const double bound = *layer->LipschitzBound(Norm::kL2);
+  torch::NoGradGuard no_grad;
+  layer->weight.mul_(2);
+  EXPECT_NEAR(*layer->LipschitzBound(Norm::kL2), 2 * bound, 1e-6 * bound);
+}
+
+TEST(LinearTest, OnlyParsevalChangesTheWeightAfterAStep) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer(Config(kind, 6, 4));
+    const at::Tensor before = layer->weight.detach().clone();
+    layer->AfterOptimizerStep();
+    if (kind == ConstraintKind::kParseval) {
+      EXPECT_TRUE(TensorsNear(
+          layer->weight, 1.5 * before - 0.5 * before.mm(before.t()).mm(before),
+          1e-6));
+      EXPECT_TRUE(layer->weight.requires_grad());
+    } else {
+      EXPECT_TRUE(torch::equal(layer->weight, before)) << ConstraintName(kind);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

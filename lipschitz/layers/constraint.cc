@@ -53,27 +53,33 @@ class MapConstraint : public WeightConstraint {
 
 class BjorckConstraint : public WeightConstraint {
  public:
-  explicit BjorckConstraint(BjorckOptions options)
-      : WeightConstraint("bjorck"), options_(options) {}
+  BjorckConstraint(BjorckOptions options, bool rescale_raw)
+      : WeightConstraint("bjorck"),
+        options_(options),
+        // Only then is the result that of any multiple of the weight.
+        rescale_raw_(rescale_raw &&
+                     (options.scaling == BjorckScaling::kUpperBound ||
+                      options.scaling == BjorckScaling::kPowerIteration)) {}
 
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
     LIPSCHITZ_ASSIGN_OR_RETURN(const BjorckResult result,
                                Bjorck(raw, options_));
-    if (result.iterations > 0) return result.weight;
-    // The scale alone met the tolerance (always so for a single row or column).
-    // It is a constant for gradients; the derivative of the polar factor comes
-    // from a step.
-    BjorckOptions step;
-    step.scaling = BjorckScaling::kNone;
-    step.iterations = 1;
-    step.report = false;
-    LIPSCHITZ_ASSIGN_OR_RETURN(const BjorckResult stepped,
-                               Bjorck(result.weight, step));
-    return stepped.weight;
+    scale_ = result.scale;
+    return result.weight;
+  }
+
+  void AfterOptimizerStep(torch::Tensor raw) override {
+    if (!rescale_raw_) return;
+    torch::NoGradGuard no_grad;
+    raw.div_(scale_);
+    scale_ = 1.0;
   }
 
  private:
   BjorckOptions options_;
+  bool rescale_raw_;
+  // Of the last call, near enough to the weight's norm after the step.
+  double scale_ = 1.0;
 };
 
 class SpectralConstraint : public WeightConstraint {
@@ -102,13 +108,21 @@ class SpectralConstraint : public WeightConstraint {
     // the next call.
     const torch::Tensor sigma = torch::dot(result.u, torch::mv(raw, result.v));
     // Vectors of a weight without a norm would be zero for ever.
-    LIPSCHITZ_RETURN_IF_ERROR(CheckPositive(sigma.item<double>()));
+    sigma_ = sigma.item<double>();
+    LIPSCHITZ_RETURN_IF_ERROR(CheckPositive(sigma_));
     {
       torch::NoGradGuard no_grad;
       u_.copy_(result.u);
       v_.copy_(result.v);
     }
     return raw / sigma;
+  }
+
+  void AfterOptimizerStep(torch::Tensor raw) override {
+    if (!rescale_raw_ || !(sigma_ > 0.0)) return;
+    torch::NoGradGuard no_grad;
+    raw.div_(sigma_);
+    sigma_ = 1.0;
   }
 
  private:
@@ -121,7 +135,7 @@ class SpectralConstraint : public WeightConstraint {
 
   int power_iterations_;
   bool rescale_raw_;
-  double sigma_ = 1.0;  // of the last training call
+  double sigma_ = 1.0;  // of the last call in training
   torch::Tensor u_;
   torch::Tensor v_;
 };
@@ -160,6 +174,7 @@ class LinfRowsConstraint : public WeightConstraint {
       : WeightConstraint("linf_rows"), rescale_raw_(rescale_raw) {}
 
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
+    LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(raw, name()));
     return ScaleRowsToL1Norm(raw);
   }
 

@@ -56,6 +56,9 @@ class Experiment {
   // The folder's name.
   virtual std::string name() const = 0;
 
+  // The metric that is shown when a run ends.
+  virtual std::string headline_metric() const = 0;
+
   // Every run of one seed. InvalidArgument for settings that make no sense.
   virtual absl::StatusOr<std::vector<Run>> Plan(Preset preset) const = 0;
 

@@ -28,10 +28,10 @@ DEFINE_int64(checkpoint_steps, 0,
              "A checkpoint every so many optimiser steps, beside the one every "
              "30 seconds; 0: none.");
 
-namespace gflags {
+namespace GFLAGS_NAMESPACE {
 // Defined by gflags for exactly this purpose, but not declared in its header.
 extern void (*gflags_exitfunc)(int);
-}  // namespace gflags
+}  // namespace GFLAGS_NAMESPACE
 
 namespace lipschitz::experiments {
 namespace {
@@ -46,7 +46,7 @@ bool IsSet(const char* flag) {
 }  // namespace
 
 void ParseFlags(int argc, char** argv, const std::string& usage) {
-  gflags::gflags_exitfunc = [](int) { std::exit(kBadFlags); };
+  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kBadFlags); };
   gflags::SetUsageMessage(usage);
   gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
   if (IsSet("help") || IsSet("helpfull") || IsSet("helpshort")) {

@@ -35,12 +35,14 @@ bool IsSameRun(const Record& record, const Task& task) {
          record.dataset == task.run.dataset && record.config == task.run.config;
 }
 
-std::string Describe(const Record& record) {
+std::string Describe(const Experiment& experiment, const Record& record) {
   std::string text = record.ok() ? "" : "FAILED: " + record.message + "; ";
-  for (const auto& [name, value] : record.metrics) {
-    absl::StrAppend(&text, absl::StrFormat("%s %.6g, ", name, value));
+  const auto headline = record.metrics.find(experiment.headline_metric());
+  if (headline != record.metrics.end()) {
+    absl::StrAppend(&text, absl::StrFormat("%s %.6g, ", headline->first,
+                                           headline->second));
   }
-  return absl::StrCat(text, FormatDuration(record.wall_seconds));
+  return absl::StrCat(text, absl::StrFormat("%.1f s", record.wall_seconds));
 }
 
 class Runner {
@@ -61,7 +63,7 @@ class Runner {
       auto existing = ReadRecord(path);
       if (existing.ok() && IsSameRun(*existing, task)) {
         ++result->kept;
-        display_.EndRun("kept: " + Describe(*existing));
+        display_.EndRun("kept: " + Describe(*task.experiment, *existing));
         result->records.push_back(*std::move(existing));
         return absl::OkStatus();
       }
@@ -71,7 +73,7 @@ class Runner {
     unlink(CheckpointPath(settings_.results_dir, task).c_str());
     ++result->executed;
     if (!record.ok()) ++result->failed;
-    display_.EndRun(Describe(record));
+    display_.EndRun(Describe(*task.experiment, record));
     result->records.push_back(std::move(record));
     return absl::OkStatus();
   }

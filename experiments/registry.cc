@@ -1,0 +1,13 @@
+#include "experiments/registry.h"
+
+#include "experiments/absolute_value/absolute_value.h"
+
+namespace lipschitz::experiments {
+
+std::vector<std::unique_ptr<Experiment>> AllExperiments() {
+  std::vector<std::unique_ptr<Experiment>> experiments;
+  experiments.push_back(std::make_unique<AbsoluteValueExperiment>());
+  return experiments;
+}
+
+}  // namespace lipschitz::experiments

@@ -43,9 +43,9 @@ at::Tensor GroupSort(const at::Tensor& x, int64_t group_size, int64_t dim) {
     const at::Tensor first = groups.select(dim + 1, 0);
     const at::Tensor second = groups.select(dim + 1, 1);
     const at::Tensor swap = first > second;
-    return at::stack({at::where(swap, second, first),
-                      at::where(swap, first, second)},
-                     dim + 1)
+    return at::stack(
+               {at::where(swap, second, first), at::where(swap, first, second)},
+               dim + 1)
         .reshape(x.sizes());
   }
   return std::get<0>(groups.sort(/*stable=*/true, /*dim=*/dim + 1,
@@ -59,7 +59,9 @@ at::Tensor MaxOut(const at::Tensor& x, int64_t group_size, int64_t dim) {
   if (group_size == 2) {
     const at::Tensor first = groups.select(dim + 1, 0);
     const at::Tensor second = groups.select(dim + 1, 1);
-    return at::where(second > first, second, first);
+    // A NaN wins, as it does in larger groups.
+    return at::where((second > first).logical_or(second.isnan()), second,
+                     first);
   }
   // max over a dimension does not promise which of equal entries gets the
   // gradient; a stable sort does.
@@ -69,7 +71,9 @@ at::Tensor MaxOut(const at::Tensor& x, int64_t group_size, int64_t dim) {
 }
 
 at::Tensor CRelu(const at::Tensor& x, int64_t dim) {
-  return at::cat({x.clamp_min(0), (-x).clamp_min(0)}, dim);
+  // relu, not clamp_min: the latter's derivative at zero is 1 in both halves,
+  // an expansion by √2.
+  return at::cat({x.relu(), (-x).relu()}, dim);
 }
 
 }  // namespace lipschitz::functional

@@ -22,8 +22,9 @@ namespace lipschitz::functional {
 at::Tensor GroupSort(const at::Tensor& x, int64_t group_size, int64_t dim);
 
 // The largest of every group; the size along `dim` shrinks by `group_size`. The
-// gradient goes to the first position that attains the maximum. Source:
-// Goodfellow et al., "Maxout Networks" (ICML 2013).
+// gradient goes to the first position that attains the maximum. The largest of
+// a group that holds a NaN is NaN. Source: Goodfellow et al., "Maxout Networks"
+// (ICML 2013).
 at::Tensor MaxOut(const at::Tensor& x, int64_t group_size, int64_t dim);
 
 // max(x, 0) and max(−x, 0), one after the other along `dim`, which doubles.

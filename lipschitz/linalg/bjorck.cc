@@ -16,12 +16,13 @@
 namespace lipschitz {
 namespace {
 
-constexpr std::array<std::pair<BjorckScaling, const char*>, 4> kScalingNames = {{
-    {BjorckScaling::kNone, "none"},
-    {BjorckScaling::kSqrtSize, "sqrt_size"},
-    {BjorckScaling::kPowerIteration, "power_iteration"},
-    {BjorckScaling::kUpperBound, "upper_bound"},
-}};
+constexpr std::array<std::pair<BjorckScaling, const char*>, 4> kScalingNames = {
+    {
+        {BjorckScaling::kNone, "none"},
+        {BjorckScaling::kSqrtSize, "sqrt_size"},
+        {BjorckScaling::kPowerIteration, "power_iteration"},
+        {BjorckScaling::kUpperBound, "upper_bound"},
+    }};
 
 // Coefficients of q, q², q³, q⁴ in (1 − q)^{-1/2}.
 constexpr std::array<double, 4> kSeries = {1.0 / 2, 3.0 / 8, 5.0 / 16,
@@ -66,18 +67,20 @@ double ScaleOf(const at::Tensor& w, const BjorckOptions& options) {
     case BjorckScaling::kPowerIteration:
       return PowerIteration(w, options.power_iterations).sigma;
     case BjorckScaling::kUpperBound: {
-      const at::Tensor magnitude = w.abs();
+      const double largest = w.abs().max().item<double>();
+      if (largest == 0.0) return 0.0;
+      // Entries in [−1, 1]: squares of tiny and huge ones are not
+      // representable.
+      const at::Tensor unit = w / largest;
+      const at::Tensor magnitude = unit.abs();
       const double columns = magnitude.sum(0).max().item<double>();
       const double rows = magnitude.sum(1).max().item<double>();
-      const double frobenius = w.norm().item<double>();
-      double bound = std::min(frobenius, std::sqrt(rows * columns));
-      // Squares of entries below 1e-19 underflow in float32; the other two
-      // bounds do not need the Gram matrix.
-      const double gram =
-          std::sqrt(SmallerGram(w / bound).norm().item<double>());
-      if (gram > 0) bound *= std::min(1.0, gram);
-      // Above rounding: a bound that is 1e-6 too low is still far below √3.
-      return bound;
+      const double frobenius = unit.norm().item<double>();
+      const double gram = std::sqrt(SmallerGram(unit).norm().item<double>());
+      const double bound =
+          std::min({frobenius, std::sqrt(rows * columns), gram});
+      // Above rounding: a norm that is 1e-6 above 1 still converges.
+      return largest * bound;
     }
   }
   return 1.0;
@@ -151,10 +154,11 @@ absl::StatusOr<BjorckResult> Bjorck(const at::Tensor& w,
     result.smallest_singular_value = result.residual;
     result.largest_singular_value = result.residual;
     result.scale = ScaleOf(w.detach(), options);
-    if (!(result.scale > 0.0)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "Björck: the matrix ", ShapeString(w), " is zero and has no polar "
-          "factor"));
+    if (!(result.scale > 0.0) || !w.detach().any().item<bool>()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("Björck: the matrix ", ShapeString(w),
+                       " is zero and has no polar "
+                       "factor"));
     }
     at::Tensor weight =
         options.scaling == BjorckScaling::kNone ? w : w / result.scale;
@@ -165,7 +169,9 @@ absl::StatusOr<BjorckResult> Bjorck(const at::Tensor& w,
       // defect.
       if (result.iterations == options.iterations && !until_converged) break;
       const at::Tensor defect = Defect(weight);
-      if (until_converged &&
+      // At least one iteration: the scale is a constant for gradients, so the
+      // derivative of the polar factor comes from the iterations alone.
+      if (until_converged && result.iterations > 0 &&
           defect.detach().norm().item<double>() <= options.tolerance) {
         result.converged = true;
         break;

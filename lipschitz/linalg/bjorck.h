@@ -18,15 +18,16 @@
 namespace lipschitz {
 
 // What the matrix is divided by before the first iteration. The iteration
-// converges to the polar factor when every singular value is then in (0, √3).
+// converges to the polar factor when every singular value is then in (0, √3)
+// for order 1, in (0, 1.52), (0, 1.58), (0, 1.49) for orders 2, 3, 4.
 enum class BjorckScaling {
-  // Nothing: the caller knows that ‖W‖₂ < √3.
+  // Nothing: the caller knows that ‖W‖₂ is in the range of the order.
   kNone,
   // √(rows · columns), as in the authors' code: safe while every |W_ij| ≤ 1,
   // but it starts singular values of wide layers near 1e-4.
   kSqrtSize,
   // An estimate of ‖W‖₂ by power iteration. It is below the true norm; a few
-  // percent do no harm, because the iteration converges up to √3.
+  // percent do no harm, because the iteration converges up to 1.49 at least.
   kPowerIteration,
   // min(‖W‖_F, √(‖W‖₁ ‖W‖_∞), ‖WWᵀ‖_F^{1/2}): at least ‖W‖₂, so that the
   // iteration always converges.
@@ -46,8 +47,8 @@ struct BjorckOptions {
   BjorckScaling scaling = BjorckScaling::kUpperBound;
   // Iterations to do, or at most to do when there is a tolerance.
   int iterations = 20;
-  // Stop as soon as ‖WᵀW − I‖_F (smaller side) is not above it. 0: do exactly
-  // `iterations`.
+  // Stop as soon as ‖WᵀW − I‖_F (smaller side) is not above it, after one
+  // iteration at the earliest. 0: do exactly `iterations`.
   double tolerance = 0.0;
   // Steps of the power iteration of kPowerIteration.
   int power_iterations = 10;

@@ -183,15 +183,17 @@ absl::StatusOr<BoundTable> OperatorNormBounds(const at::Tensor& w) {
     table.Set(Norm::kL2, Norm::kL2, spectral);
     // The rest through ‖·‖₁ ≤ √n ‖·‖₂ and ‖·‖₂ ≤ √n ‖·‖_∞, or through the rows
     // one by one.
+    // The tiny constant covers squares that underflowed.
     const double row_lengths =
-        SumUp(row_squares.sqrt().sum().item<double>(), rows + columns);
+        SumUp((row_squares + columns * 5e-324).sqrt().sum().item<double>(),
+              rows + columns);
     table.Set(Norm::kL2, Norm::kL1,
               std::min(row_lengths, Up(Up(std::sqrt(rows)) * spectral)));
     const double row_sum_squares =
         SumUp(row_sums.square().sum().item<double>(), rows + 2.0 * columns);
-    table.Set(Norm::kLinf, Norm::kL2,
-              std::min(root(row_sum_squares),
-                       Up(Up(std::sqrt(columns)) * spectral)));
+    table.Set(
+        Norm::kLinf, Norm::kL2,
+        std::min(root(row_sum_squares), Up(Up(std::sqrt(columns)) * spectral)));
     table.Set(Norm::kLinf, Norm::kL1,
               SumUp(magnitude.sum().item<double>(),
                     static_cast<double>(magnitude.numel())));

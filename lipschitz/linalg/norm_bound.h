@@ -27,8 +27,8 @@ struct SpectralNormOptions {
 // ‖W‖₂ from above, by Gram iteration (B. Delattre, Q. Barthélemy, A. Araujo, A.
 // Allauzen, "Efficient Bound of Lipschitz Constant for Convolutional Layers by
 // Gram Iteration", ICML 2023, theorem 3.2) on the smaller Gram matrix, and for
-// a nearly orthonormal W also on its difference from a multiple of the
-// identity, which is tight at once. `w`: float32 or float64 (rows, columns),
+// a nearly orthonormal W on its difference from a multiple of the identity,
+// which is tight sooner. `w`: float32 or float64 (rows, columns),
 // finite; a violation is InvalidArgument.
 absl::StatusOr<double> SpectralNormUpperBound(
     const at::Tensor& w, const SpectralNormOptions& options = {});

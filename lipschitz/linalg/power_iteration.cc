@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <limits>
+
 namespace lipschitz {
 namespace {
 
@@ -15,8 +17,13 @@ at::Tensor FixedStart(int64_t size, const at::TensorOptions& options) {
 }
 
 at::Tensor Normalised(const at::Tensor& x) {
-  // The smallest normal float keeps 0/0 at 0.
-  return x / x.norm().clamp_min(1.2e-38);
+  // By the largest entry first: squares of tiny and huge ones are not
+  // representable. The smallest normal number keeps 0/0 at 0.
+  const double tiny = x.scalar_type() == at::kDouble
+                          ? std::numeric_limits<double>::min()
+                          : std::numeric_limits<float>::min();
+  const at::Tensor scaled = x / x.abs().max().clamp_min(tiny);
+  return scaled / scaled.norm().clamp_min(tiny);
 }
 
 }  // namespace
@@ -26,8 +33,8 @@ PowerIterationResult PowerIteration(const at::Tensor& w, int iterations,
   c10::NoGradGuard no_grad;
   const at::Tensor weight = w.detach();
   PowerIterationResult result;
-  result.u = Normalised(u.defined() ? u.detach()
-                                    : FixedStart(w.size(0), w.options()));
+  result.u =
+      Normalised(u.defined() ? u.detach() : FixedStart(w.size(0), w.options()));
   result.v = Normalised(at::mv(weight.t(), result.u));
   for (int i = 0; i < iterations; ++i) {
     if (i > 0) result.v = Normalised(at::mv(weight.t(), result.u));

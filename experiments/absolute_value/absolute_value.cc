@@ -350,9 +350,9 @@ Table AbsoluteValueExperiment::MakeTable(
 }
 
 absl::Status AbsoluteValueExperiment::WriteReport(
-    const std::string& results_dir, const std::vector<Record>& records) const {
-  LIPSCHITZ_RETURN_IF_ERROR(
-      WriteTable(results_dir, name(), MakeTable(records)));
+    const std::string& results_dir, const std::string& stem,
+    const std::vector<Record>& records) const {
+  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir, stem, MakeTable(records)));
 
   // One figure per constraint: a panel per activation, a line per depth, of the
   // first seed there is.
@@ -404,7 +404,7 @@ absl::Status AbsoluteValueExperiment::WriteReport(
     }
     if (figure.panels.empty()) continue;
     LIPSCHITZ_RETURN_IF_ERROR(WriteFigure(
-        results_dir, absl::StrCat(name(), "_", constraint), figure));
+        results_dir, absl::StrCat(stem, "_", constraint), figure));
   }
   return absl::OkStatus();
 }

@@ -59,6 +59,7 @@ class AbsoluteValueExperiment : public Experiment {
   absl::StatusOr<std::vector<Run>> Plan(Preset preset) const override;
   Table MakeTable(const std::vector<Record>& records) const override;
   absl::Status WriteReport(const std::string& results_dir,
+                           const std::string& stem,
                            const std::vector<Record>& records) const override;
 
  private:

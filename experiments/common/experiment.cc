@@ -36,17 +36,15 @@ bool IsStandard(const Record& record) {
   return !record.config.value("customised", false);
 }
 
-std::vector<Record> RecordsToShow(const std::vector<Record>& records) {
-  for (const Preset preset : {Preset::kQuick, Preset::kPaper, Preset::kSmoke}) {
-    std::vector<Record> chosen;
-    std::copy_if(records.begin(), records.end(), std::back_inserter(chosen),
-                 [&](const Record& record) {
-                   return record.preset == PresetName(preset) &&
-                          IsStandard(record);
-                 });
-    if (!chosen.empty()) return chosen;
-  }
-  return {};
+std::vector<Record> StandardRecords(const std::vector<Record>& records,
+                                    Preset preset) {
+  std::vector<Record> chosen;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(chosen),
+               [&](const Record& record) {
+                 return record.preset == PresetName(preset) &&
+                        IsStandard(record);
+               });
+  return chosen;
 }
 
 std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {

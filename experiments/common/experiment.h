@@ -65,8 +65,10 @@ class Experiment {
   // The table of these records.
   virtual Table MakeTable(const std::vector<Record>& records) const = 0;
 
-  // Writes the table and the figures of these records below `results_dir`.
+  // Writes the table and the figures of these records below `results_dir`; their
+  // file names begin with `stem`.
   virtual absl::Status WriteReport(const std::string& results_dir,
+                                   const std::string& stem,
                                    const std::vector<Record>& records) const = 0;
 };
 
@@ -81,8 +83,9 @@ std::string MakeSlug(const std::string& base, Preset preset,
 // and figures.
 bool IsStandard(const Record& record);
 
-// The records of one preset: quick if there are any, else paper, else smoke.
-std::vector<Record> RecordsToShow(const std::vector<Record>& records);
+// The standard records of one preset.
+std::vector<Record> StandardRecords(const std::vector<Record>& records,
+                                    Preset preset);
 
 // Records of one variant, over seeds.
 struct VariantRecords {

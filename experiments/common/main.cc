@@ -51,10 +51,18 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
   for (const std::string& problem : set.problems) {
     std::fprintf(stderr, "WARNING: left out: %s\n", problem.c_str());
   }
-  const std::vector<Record> shown = RecordsToShow(set.records);
-  if (shown.empty()) return absl::OkStatus();
-  return WithContext(experiment.WriteReport(results_dir, shown),
-                     experiment.name());
+  for (const Preset preset : {Preset::kSmoke, Preset::kQuick, Preset::kPaper}) {
+    const std::vector<Record> records = StandardRecords(set.records, preset);
+    if (records.empty()) continue;
+    const std::string stem =
+        preset == Preset::kQuick
+            ? experiment.name()
+            : absl::StrCat(experiment.name(), "_", PresetName(preset));
+    LIPSCHITZ_RETURN_IF_ERROR(
+        WithContext(experiment.WriteReport(results_dir, stem, records),
+                    experiment.name()));
+  }
+  return absl::OkStatus();
 }
 
 int RunExperiment(const Experiment& experiment,

@@ -32,8 +32,9 @@ std::function<bool()> StopOnInterrupt();
 // exit status.
 int RunExperiment(const Experiment& experiment, const CommonSettings& settings);
 
-// Tables and figures of one experiment from all its records below
-// `results_dir`; records that cannot be used are named on standard error.
+// Tables and figures of one experiment from its standard records below
+// `results_dir`, those of every preset but quick under a name of their own
+// (NAME_paper); records that cannot be used are named on standard error.
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir);
 

@@ -79,7 +79,7 @@ struct TrainingResult {
 // mode. The rate of every parameter group is set in every step.
 //
 // Errors: InvalidArgument for options that make no sense; Aborted, with the
-// step, when the loss or a gradient is not finite; Cancelled when a stop was
+// step, when the loss, the gradient or a parameter is not finite; Cancelled when a stop was
 // requested; whatever a hook or a checkpoint's file returns. A checkpoint
 // that cannot be used (damaged, other settings) is reported to `notice`, and the
 // training starts from the beginning.

@@ -27,6 +27,9 @@ Float64Evaluation::Float64Evaluation(LayerImpl& module)
     : module_(module),
       was_training_(module.is_training()),
       dtype_(DtypeOf(module)) {
+  for (const auto& part : module_.modules(/*include_self=*/false)) {
+    below_.emplace_back(part, part->is_training());
+  }
   module_.to(torch::kDouble);
   module_.eval();
 }
@@ -34,6 +37,8 @@ Float64Evaluation::Float64Evaluation(LayerImpl& module)
 Float64Evaluation::~Float64Evaluation() {
   module_.to(dtype_);
   module_.train(was_training_);
+  // Setting the mode of a module sets that of all below it.
+  for (const auto& [part, was_training] : below_) part->train(was_training);
 }
 
 absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,

@@ -4,6 +4,9 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lipschitz/base/layer.h"
@@ -43,6 +46,8 @@ class Float64Evaluation {
  private:
   LayerImpl& module_;
   bool was_training_;
+  // Every module below, outer ones first, and whether it was in training mode.
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> below_;
   torch::Dtype dtype_;
 };
 

@@ -535,19 +535,78 @@ TEST(LinearTest, BoundAfterAWeightChangeInTrainingIsNotStale) {
   EXPECT_NEAR(*layer->LipschitzBound(Norm::kL2), 2 * bound, 1e-6 * bound);
 }
 
-TEST(LinearTest, OnlyParsevalChangesTheWeightAfterAStep) {
+TEST(LinearTest, ParsevalPullsTheWeightAfterAStep) {
+  Linear layer(Config(ConstraintKind::kParseval, 6, 4));
+  const at::Tensor before = layer->weight.detach().clone();
+  layer->AfterOptimizerStep();
+  EXPECT_TRUE(TensorsNear(layer->weight,
+                          1.5 * before - 0.5 * before.mm(before.t()).mm(before),
+                          1e-6));
+  EXPECT_TRUE(layer->weight.requires_grad());
+}
+
+TEST(LinearTest, RescalingAfterAStepKeepsTheMapButNotTheLength) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kBjorck, ConstraintKind::kSpectral,
+        ConstraintKind::kLinfRows}) {
+    LinearConfig config = Config(kind, 6, 4);
+    config.constraint.power_iterations = 100;
+    Linear layer = RandomLayer(config);
+    {
+      torch::NoGradGuard no_grad;
+      layer->weight.mul_(50);
+    }
+    const at::Tensor x = torch::randn({5, 6});
+    layer->eval();
+    const at::Tensor before = layer->forward(x);
+    layer->train();
+    layer->forward(x);
+    layer->AfterOptimizerStep();
+    const double sigma = SingularValues(layer->weight).max().item<double>();
+    if (kind == ConstraintKind::kSpectral) {
+      EXPECT_NEAR(sigma, 1, 1e-4);
+    }
+    if (kind == ConstraintKind::kBjorck) {
+      EXPECT_LE(sigma, 1 + 1e-5);
+      EXPECT_GT(sigma, 0.3);
+    }
+    if (kind == ConstraintKind::kLinfRows) {
+      EXPECT_TRUE(
+          TensorsNear(layer->weight.abs().sum(1), torch::ones({4}), 1e-5));
+    }
+    // Once is enough: a second call finds nothing to do.
+    const at::Tensor once = layer->weight.detach().clone();
+    layer->AfterOptimizerStep();
+    EXPECT_TRUE(TensorsNear(layer->weight, once, 1e-6)) << ConstraintName(kind);
+    layer->eval();
+    EXPECT_TRUE(TensorsNear(layer->forward(x), before, 1e-4))
+        << ConstraintName(kind);
+    EXPECT_TRUE(layer->weight.requires_grad());
+  }
+}
+
+TEST(LinearTest, WeightWhoseLengthMattersIsNotRescaled) {
+  std::vector<LinearConfig> configs;
   for (const ConstraintKind kind : AllKinds()) {
-    Linear layer(Config(kind, 6, 4));
+    if (kind == ConstraintKind::kParseval) continue;
+    configs.push_back(Config(kind, 6, 4));
+    configs.back().constraint.rescale_raw = kind != ConstraintKind::kBjorck &&
+                                            kind != ConstraintKind::kSpectral &&
+                                            kind != ConstraintKind::kLinfRows;
+  }
+  // Scalings that do not follow the weight.
+  for (const BjorckScaling scaling :
+       {BjorckScaling::kNone, BjorckScaling::kSqrtSize}) {
+    configs.push_back(Config(ConstraintKind::kBjorck, 6, 4));
+    configs.back().constraint.bjorck.scaling = scaling;
+  }
+  for (const LinearConfig& config : configs) {
+    Linear layer(config);
+    layer->forward(torch::randn({2, 6}));
     const at::Tensor before = layer->weight.detach().clone();
     layer->AfterOptimizerStep();
-    if (kind == ConstraintKind::kParseval) {
-      EXPECT_TRUE(TensorsNear(
-          layer->weight, 1.5 * before - 0.5 * before.mm(before.t()).mm(before),
-          1e-6));
-      EXPECT_TRUE(layer->weight.requires_grad());
-    } else {
-      EXPECT_TRUE(torch::equal(layer->weight, before)) << ConstraintName(kind);
-    }
+    EXPECT_TRUE(torch::equal(layer->weight, before))
+        << ConstraintName(config.constraint.kind);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <torch/serialize.h>
 #include <zlib.h>
 
+#include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -39,19 +40,38 @@ uint64_t Crc32(const std::string& bytes) {
   return crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
 }
 
+// JSON has no numbers that are not finite; they become text.
+nlohmann::json NumberToJson(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+double NumberFromJson(const nlohmann::json& json) {
+  return json.is_string() ? std::stod(json.get<std::string>())
+                          : json.get<double>();
+}
+
 std::string HistoryToText(const History& history) {
   nlohmann::json json = nlohmann::json::array();
   for (const HistoryEntry& entry : history) {
-    json.push_back({{"step", entry.step}, {"metrics", entry.metrics}});
+    nlohmann::json metrics = nlohmann::json::object();
+    for (const auto& [name, value] : entry.metrics) {
+      metrics[name] = NumberToJson(value);
+    }
+    json.push_back({{"step", entry.step}, {"metrics", metrics}});
   }
   return json.dump();
 }
 
 History HistoryFromText(const std::string& text) {
   History history;
-  for (const auto& entry : nlohmann::json::parse(text)) {
-    history.push_back({entry.at("step").get<int64_t>(),
-                       entry.at("metrics").get<Metrics>()});
+  for (const auto& json : nlohmann::json::parse(text)) {
+    HistoryEntry entry;
+    entry.step = json.at("step").get<int64_t>();
+    for (const auto& [name, value] : json.at("metrics").items()) {
+      entry.metrics[name] = NumberFromJson(value);
+    }
+    history.push_back(std::move(entry));
   }
   return history;
 }

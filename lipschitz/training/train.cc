@@ -105,6 +105,7 @@ class Loop {
     }
     optimizer_.step();
     model_.AfterOptimizerStep();
+    LIPSCHITZ_RETURN_IF_ERROR(CheckParameters());
     ++state_.step;
     state_.loss_sum += value;
     ++state_.loss_count;
@@ -115,6 +116,21 @@ class Loop {
     if (hooks_.progress) {
       hooks_.progress({state_.step, options_.steps, first_step_,
                        SecondsSince(start_), value});
+    }
+    return absl::OkStatus();
+  }
+
+  // Where a gradient was not finite, or the step itself overflowed, so that no
+  // checkpoint and no result ever holds such a weight. The sum of a parameter
+  // is cheap; it may also overflow, so it only asks for a closer look.
+  absl::Status CheckParameters() const {
+    torch::NoGradGuard no_grad;
+    for (const auto& parameter : model_.named_parameters()) {
+      const double sum = parameter.value().sum().item<double>();
+      if (!std::isfinite(sum) &&
+          !parameter.value().isfinite().all().item<bool>()) {
+        return NotFinite(absl::StrCat("parameter ", parameter.key()), sum);
+      }
     }
     return absl::OkStatus();
   }
@@ -130,6 +146,8 @@ class Loop {
     entry.step = state_.step;
     if (hooks_.report) {
       LIPSCHITZ_ASSIGN_OR_RETURN(entry.metrics, hooks_.report(state_.step));
+      // A report may evaluate the model.
+      model_.train();
     }
     entry.metrics["loss"] =
         state_.loss_sum / static_cast<double>(state_.loss_count);

@@ -79,10 +79,10 @@ struct TrainingResult {
 // mode. The rate of every parameter group is set in every step.
 //
 // Errors: InvalidArgument for options that make no sense; Aborted, with the
-// step, when the loss, the gradient or a parameter is not finite; Cancelled when a stop was
-// requested; whatever a hook or a checkpoint's file returns. A checkpoint
-// that cannot be used (damaged, other settings) is reported to `notice`, and the
-// training starts from the beginning.
+// step, when the loss, the gradient or a parameter is not finite; Cancelled
+// when a stop was requested; whatever a hook or a checkpoint's file returns. A
+// checkpoint that cannot be used (damaged, other settings) is reported to
+// `notice`, and the training starts from the beginning.
 absl::StatusOr<TrainingResult> Train(LayerImpl& model,
                                      torch::optim::Optimizer& optimizer,
                                      RandomSource& random,

@@ -1,0 +1,307 @@
+#include "lipschitz/transport/dual_estimate.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/layer.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/linear.h"
+#include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/mlp.h"
+#include "tests/testing/tensors.h"
+
+namespace lipschitz {
+namespace {
+
+using ::lipschitz::testing::Matrix;
+using ::testing::HasSubstr;
+
+class MysteryImpl : public LayerImpl {
+ public:
+  MysteryImpl() : LayerImpl("enigma") {}
+  torch::Tensor forward(const torch::Tensor& x) override { return x; }
+};
+
+Linear Affine(const at::Tensor& weight, double bias = 0,
+              ConstraintKind kind = ConstraintKind::kNone) {
+  LinearConfig config;
+  config.in_features = weight.size(1);
+  config.out_features = weight.size(0);
+  config.constraint.kind = kind;
+  Linear layer(config);
+  torch::NoGradGuard no_grad;
+  layer->weight.copy_(weight);
+  layer->bias.fill_(bias);
+  return layer;
+}
+
+// |x| = max − min of ±x/√2, over √2.
+Sequential AbsoluteValue() {
+  const double h = std::sqrt(0.5);
+  Sequential network;
+  network->push_back("a", Affine(Matrix({{h}, {-h}})).ptr());
+  network->push_back(
+      "b", std::make_shared<ActivationImpl>(ActivationSpec::MaxMin()));
+  network->push_back("c", Affine(Matrix({{-h, h}})).ptr());
+  return network;
+}
+
+Sequential RandomCritic(ConstraintKind kind, int64_t input, int64_t seed,
+                        double constant = 1) {
+  MlpConfig config;
+  config.input_dim = input;
+  config.hidden = {8, 6};
+  config.activation =
+      seed % 2 == 0 ? ActivationSpec::MaxMin() : ActivationSpec::Relu();
+  config.constraint.kind = kind;
+  config.lipschitz_constant = constant;
+  torch::manual_seed(seed);
+  Sequential network = *MakeMlp(config);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : network->parameters()) parameter.normal_();
+  return network;
+}
+
+// W1 of two samples of equal size on the line: sorted against sorted.
+double ExactOnTheLine(const at::Tensor& p, const at::Tensor& q) {
+  const auto sorted = [](const at::Tensor& x) {
+    return std::get<0>(x.to(at::kDouble).reshape({-1}).sort(0));
+  };
+  return (sorted(p) - sorted(q)).abs().mean().item<double>();
+}
+
+std::vector<ConstraintKind> AllKinds() {
+  std::vector<ConstraintKind> kinds;
+  for (const std::string& name : ConstraintNames()) {
+    kinds.push_back(*ParseConstraint(name));
+  }
+  return kinds;
+}
+
+DualEstimate Estimate(LayerImpl& critic, const at::Tensor& p,
+                      const at::Tensor& q, Norm norm = Norm::kL2) {
+  auto estimate = EstimateWithCritic(critic, p, q, norm);
+  EXPECT_TRUE(estimate.ok()) << estimate.status();
+  return *estimate;
+}
+
+TEST(DualEstimateTest, TranslationIsMeasuredExactly) {
+  Linear critic = Affine(Matrix({{1}}), 5);
+  const at::Tensor q = torch::randn({50, 1});
+  const DualEstimate estimate = Estimate(*critic, q + 3, q);
+  EXPECT_NEAR(estimate.value, 3, 1e-6);
+  EXPECT_NEAR(estimate.lipschitz_constant, 1, 1e-12);
+}
+
+TEST(DualEstimateTest, AbsoluteValueMeasuresTheEndsAgainstTheMiddle) {
+  const at::Tensor ends = torch::tensor({{-1.f}, {1.f}, {-1.f}, {1.f}});
+  EXPECT_NEAR(Estimate(*AbsoluteValue(), ends, torch::zeros({3, 1})).value, 1,
+              1e-6);
+  // The sign says which of the two the critic prefers.
+  EXPECT_NEAR(Estimate(*AbsoluteValue(), torch::zeros({3, 1}), ends).value, -1,
+              1e-6);
+}
+
+TEST(DualEstimateTest, GroundNormChoosesTheConstant) {
+  Linear critic = Affine(Matrix({{3, -4}}));
+  const at::Tensor p = torch::randn({5, 2});
+  const at::Tensor q = torch::randn({5, 2});
+  EXPECT_NEAR(Estimate(*critic, p, q, Norm::kL1).lipschitz_constant, 4, 1e-9);
+  EXPECT_NEAR(Estimate(*critic, p, q, Norm::kL2).lipschitz_constant, 5, 1e-9);
+  EXPECT_NEAR(Estimate(*critic, p, q, Norm::kLinf).lipschitz_constant, 7, 1e-9);
+}
+
+TEST(DualEstimateTest, SizeOfTheCriticDoesNotMatter) {
+  const at::Tensor p = torch::randn({20, 3});
+  const at::Tensor q = torch::randn({30, 3}) + 1;
+  for (const ConstraintKind kind : AllKinds()) {
+    Sequential plain = RandomCritic(kind, 3, 4);
+    Sequential large = RandomCritic(kind, 3, 4, 1000);
+    // The same map times 1000, but for the biases inside: without them.
+    torch::NoGradGuard no_grad;
+    for (Sequential network : {plain, large}) {
+      for (auto& parameter : network->named_parameters()) {
+        if (parameter.value().dim() == 1) parameter.value().zero_();
+      }
+    }
+    const DualEstimate a = Estimate(*plain, p, q);
+    const DualEstimate b = Estimate(*large, p, q);
+    EXPECT_NEAR(b.lipschitz_constant / a.lipschitz_constant, 1000, 1e-6)
+        << ConstraintName(kind);
+    EXPECT_NEAR(a.value, b.value, 1e-12) << ConstraintName(kind);
+    EXPECT_NEAR(a.standard_error, b.standard_error, 1e-12);
+    EXPECT_NE(a.value, 0);
+  }
+  // An affine critic that was let grow, as one whose constraint broke.
+  const double one = Estimate(*Affine(Matrix({{.6, .8, 0}})), p, q).value;
+  EXPECT_NEAR(Estimate(*Affine(Matrix({{600, 800, 0}})), p, q).value, one,
+              1e-6);
+}
+
+TEST(DualEstimateTest, NeverExceedsTheDistanceOfTheSamples) {
+  double closest = 0;
+  for (const ConstraintKind kind : AllKinds()) {
+    for (int64_t seed = 0; seed < 10; ++seed) {
+      Sequential critic = RandomCritic(kind, 1, seed);
+      torch::manual_seed(100 + seed);
+      const at::Tensor p = torch::randn({16, 1});
+      const at::Tensor q = 2 * torch::rand({16, 1}) + 0.3 * double(seed);
+      const double exact = ExactOnTheLine(p, q);
+      for (const Norm norm : kAllNorms) {
+        const double value = Estimate(*critic, p, q, norm).value;
+        EXPECT_LE(std::abs(value), exact + 1e-12)
+            << ConstraintName(kind) << " " << seed;
+        closest = std::max(closest, std::abs(value) / exact);
+      }
+    }
+  }
+  // Some come near, so that the test can fail.
+  EXPECT_GT(closest, 0.5);
+  // And the optimal critic attains it.
+  const at::Tensor p = torch::randn({16, 1});
+  EXPECT_NEAR(Estimate(*Affine(Matrix({{-2}})), p - 7, p).value,
+              ExactOnTheLine(p - 7, p), 1e-6);
+}
+
+TEST(DualEstimateTest, StandardErrorIsThatOfADifferenceOfMeans) {
+  Linear critic = Affine(Matrix({{2}}));
+  const at::Tensor p = torch::tensor({{0.f}, {2.f}, {4.f}});
+  const at::Tensor q = torch::tensor({{1.f}, {2.f}});
+  // Variances 4 and 1/2 of the samples themselves: the factor 2 cancels.
+  EXPECT_NEAR(Estimate(*critic, p, q).standard_error,
+              std::sqrt(4.0 / 3 + 0.5 / 2), 1e-9);
+  EXPECT_EQ(
+      Estimate(*critic, p.slice(0, 0, 1), q.slice(0, 0, 1)).standard_error, 0);
+}
+
+TEST(DualEstimateTest, ConstantCriticGivesZero) {
+  // Means of 0.1 over 7 and over 10 samples round differently.
+  const DualEstimate estimate =
+      Estimate(*Affine(Matrix({{0, 0}}), 0.1), torch::randn({7, 2}),
+               torch::randn({10, 2}));
+  EXPECT_EQ(estimate.value, 0);
+  EXPECT_EQ(estimate.standard_error, 0);
+  EXPECT_EQ(estimate.lipschitz_constant, 0);
+}
+
+TEST(DualEstimateTest, CriticIsLeftAsItWas) {
+  for (const ConstraintKind kind : AllKinds()) {
+    for (const bool training : {true, false}) {
+      Sequential critic = RandomCritic(kind, 3, 2);
+      critic->train(training);
+      const at::Tensor x = torch::randn({5, 3});
+      if (training) critic->forward(x);  // spectral: u and v move
+      std::vector<at::Tensor> before;
+      for (const auto& p : critic->parameters()) {
+        before.push_back(p.detach().clone());
+      }
+      for (const auto& b : critic->buffers()) before.push_back(b.clone());
+      // Optimisers hold the parameters, so they must stay the same objects.
+      const std::vector<at::Tensor> held = critic->parameters();
+      Estimate(*critic, x, x + 1);
+      std::vector<at::Tensor> after = critic->parameters();
+      for (size_t i = 0; i < held.size(); ++i) {
+        EXPECT_TRUE(held[i].is_same(after[i]));
+        EXPECT_TRUE(after[i].requires_grad());
+      }
+      for (const auto& b : critic->buffers()) after.push_back(b);
+      ASSERT_EQ(after.size(), before.size());
+      for (size_t i = 0; i < after.size(); ++i) {
+        EXPECT_EQ(after[i].scalar_type(), at::kFloat);
+        EXPECT_TRUE(torch::equal(after[i], before[i])) << ConstraintName(kind);
+      }
+      for (const auto& module : critic->modules()) {
+        EXPECT_EQ(module->is_training(), training);
+      }
+      EXPECT_EQ(critic->forward(x).scalar_type(), at::kFloat);
+    }
+  }
+}
+
+TEST(DualEstimateTest, LayerThatWasFrozenStaysFrozen) {
+  Sequential critic = RandomCritic(ConstraintKind::kBjorck, 3, 2);
+  critic->layer(0)->eval();
+  Estimate(*critic, torch::randn({5, 3}), torch::randn({5, 3}));
+  EXPECT_TRUE(critic->is_training());
+  EXPECT_FALSE(critic->layer(0)->is_training());
+  EXPECT_TRUE(critic->layer(2)->is_training());
+}
+
+TEST(DualEstimateTest, CriticInFloat64StaysSo) {
+  Sequential critic = RandomCritic(ConstraintKind::kBjorck, 3, 2);
+  critic->to(at::kDouble);
+  Estimate(*critic, torch::randn({5, 3}), torch::randn({5, 3}));
+  for (const auto& p : critic->parameters()) {
+    EXPECT_EQ(p.scalar_type(), at::kDouble);
+  }
+}
+
+TEST(DualEstimateTest, EstimateIsOfTheEvaluationModeAndRepeats) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Sequential critic = RandomCritic(kind, 3, 2);
+    const at::Tensor p = torch::randn({5, 3});
+    const at::Tensor q = torch::randn({5, 3});
+    const double training = Estimate(*critic, p, q).value;
+    EXPECT_EQ(Estimate(*critic, p, q).value, training);
+    critic->eval();
+    EXPECT_EQ(Estimate(*critic, p, q).value, training) << ConstraintName(kind);
+  }
+}
+
+TEST(DualEstimateTest, CriticWithMoreOutputsIsAnErrorWithTheirNumber) {
+  Linear critic = Affine(torch::ones({3, 2}));
+  const auto estimate = EstimateWithCritic(*critic, torch::zeros({4, 2}),
+                                           torch::zeros({4, 2}), Norm::kL2);
+  EXPECT_EQ(estimate.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(estimate.status().message()), HasSubstr("it has 3"));
+}
+
+TEST(DualEstimateTest, CriticWithoutABoundIsAnErrorThatNamesTheLayer) {
+  Sequential critic;
+  critic->push_back("a", Affine(torch::ones({1, 2})).ptr());
+  critic->push_back("b", std::make_shared<MysteryImpl>());
+  const auto estimate = EstimateWithCritic(*critic, torch::zeros({4, 2}),
+                                           torch::zeros({4, 2}), Norm::kL2);
+  EXPECT_EQ(estimate.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(estimate.status().message()), HasSubstr("'enigma'"));
+  for (const auto& p : critic->parameters()) {
+    EXPECT_EQ(p.scalar_type(), at::kFloat);
+  }
+}
+
+TEST(DualEstimateTest, SamplesThatDoNotFitAreErrorsAndChangeNothing) {
+  Linear critic = Affine(torch::ones({1, 2}));
+  for (const auto& [p, q] : std::vector<std::pair<at::Tensor, at::Tensor>>{
+           {torch::zeros({4, 3}), torch::zeros({4, 2})},
+           {torch::zeros({4, 2}), torch::zeros({4, 3})},
+           {torch::zeros({0, 2}), torch::zeros({4, 2})},
+           {torch::zeros({4, 2}), torch::zeros({0, 2})}}) {
+    EXPECT_FALSE(EstimateWithCritic(*critic, p, q, Norm::kL2).ok());
+    EXPECT_EQ(critic->weight.scalar_type(), at::kFloat);
+    EXPECT_TRUE(critic->is_training());
+  }
+}
+
+TEST(Float64EvaluationTest, LastsAsLongAsTheObject) {
+  Linear critic = Affine(torch::ones({1, 2}));
+  {
+    const Float64Evaluation evaluation(*critic);
+    EXPECT_EQ(critic->weight.scalar_type(), at::kDouble);
+    EXPECT_FALSE(critic->is_training());
+  }
+  EXPECT_EQ(critic->weight.scalar_type(), at::kFloat);
+  EXPECT_TRUE(critic->is_training());
+}
+
+}  // namespace
+}  // namespace lipschitz

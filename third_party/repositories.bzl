@@ -1,6 +1,7 @@
 """Every dependency of the project. Nothing is downloaded: the sources are Debian's packages."""
 
 load("//third_party/bazel:debian_rules.bzl", "debian_rules")
+load("//third_party/bazel:no_coverage_tools.bzl", "no_coverage_tools")
 load("//third_party/libtorch:libtorch.bzl", "libtorch")
 load("//third_party/rules_cc:rules_cc.bzl", "mended_rules_cc")
 load("//third_party:system_library.bzl", "system_library")
@@ -20,6 +21,8 @@ def lipschitz_repositories():
         debian_rules(name = "bazel_skylib", path = "/usr/share/bazel/tools/skylib", package = "bazel-skylib")
     if "platforms" not in existing:
         debian_rules(name = "platforms", path = "/usr/share/bazel/tools/platforms", package = "bazel-platforms")
+    if "remote_coverage_tools" not in existing:
+        no_coverage_tools(name = "remote_coverage_tools")
 
     # Libraries.
     if "libtorch" not in existing:

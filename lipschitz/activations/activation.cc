@@ -32,8 +32,11 @@ constexpr std::array<std::pair<ActivationKind, const char*>, 9> kNames = {{
 // "maxout3" or "groupsort4": the name of a family and its group size.
 bool ParseFamily(const std::string& name, const std::string& family,
                  int64_t* group_size) {
-  return absl::StartsWith(name, family) &&
-         absl::SimpleAtoi(name.substr(family.size()), group_size);
+  if (!absl::StartsWith(name, family)) return false;
+  const std::string digits = name.substr(family.size());
+  // SimpleAtoi alone takes signs and spaces too.
+  return digits.find_first_not_of("0123456789") == std::string::npos &&
+         absl::SimpleAtoi(digits, group_size);
 }
 
 }  // namespace

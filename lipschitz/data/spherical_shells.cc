@@ -21,6 +21,12 @@ absl::Status SphericalShells::Validate() const {
     return absl::InvalidArgumentError(
         "spherical shells: needs at least one centre");
   }
+  for (const double centre : centres) {
+    if (!std::isfinite(centre)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "spherical shells: the centre ", centre, " is not finite"));
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -5,7 +5,7 @@
 
 namespace lipschitz {
 
-// All take logits (batch, classes), classes ≥ 2, and targets (batch) of integer
+// All take logits (batch, classes), batch ≥ 1, classes ≥ 2, and targets (batch) of integer
 // class indices; anything else is a c10::Error.
 
 // The logit of the target less the largest other logit, (batch). Not positive

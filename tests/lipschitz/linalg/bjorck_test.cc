@@ -175,8 +175,24 @@ TEST(Bjorck, ConvergesBelowTheLimitOfItsOrderAndNotAboveIt) {
     EXPECT_NEAR(below.weight.item<double>(), 1.0, 1e-12) << order;
     BjorckOptions options = Unscaled(order, 100);
     options.report = false;
-    const auto above = Bjorck(Matrix({{1.003 * limit}}), options).value();
-    EXPECT_FALSE(std::abs(above.weight.item<double>() - 1.0) < 0.1) << order;
+    const auto above = Bjorck(Matrix({{1.003 * limit}}), options);
+    // The wrong sign, or an error; never a weight that is not finite.
+    if (above.ok()) {
+      EXPECT_NEAR(above->weight.item<double>(), -1.0, 0.1) << order;
+    } else {
+      EXPECT_TRUE(FailsWith(above, absl::StatusCode::kInvalidArgument,
+                            {"diverged", "(1, 1)"}));
+    }
+  }
+}
+
+TEST(Bjorck, SaysThatItDivergedInsteadOfReturningNan) {
+  for (int order = 1; order <= 4; ++order) {
+    BjorckOptions options = Unscaled(order, 100);
+    options.report = false;
+    EXPECT_TRUE(FailsWith(Bjorck(Matrix({{3.0, 0.1}, {0.2, 4.0}}), options),
+                          absl::StatusCode::kInvalidArgument, {"diverged"}))
+        << order;
   }
 }
 

@@ -111,7 +111,7 @@ absl::StatusOr<CriticCurve> EvaluateCritic(LayerImpl& critic) {
     for (int64_t i = 0; i < points; ++i) {
       // Six digits are enough for a figure and keep records small.
       curve.x.push_back(std::round(x[i].item<double>() * 1e6) / 1e6);
-      curve.value.push_back(std::round(y[i].item<double>() * 1e6) / 1e6);
+      curve.value.push_back(std::round(y[i].item<double>() * 1e6) / 1e6 + 0.0);
     }
     curve.steepest =
         ((y.narrow(0, 1, points - 1) - y.narrow(0, 0, points - 1)).abs() /
@@ -380,9 +380,9 @@ absl::Status AbsoluteValueExperiment::WriteReport(
       panel.series.push_back({"|x|",
                               {-kPlotEnd, 0.0, kPlotEnd},
                               {kPlotEnd, 0.0, kPlotEnd},
-                              "#000000",
-                              LineStyle::kDotted,
-                              2.0});
+                              "#c0c0c0",
+                              LineStyle::kSolid,
+                              7.0});
       for (const VariantRecords& group : GroupByVariant(records)) {
         if (group.ok.empty() ||
             Text(group.variant, "constraint") != constraint ||

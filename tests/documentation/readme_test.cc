@@ -1,0 +1,65 @@
+// What the README shows is what the project has.
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/testing/subprocess.h"
+
+namespace lipschitz {
+namespace {
+
+using testing::DataFile;
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream stream(DataFile(path));
+  EXPECT_TRUE(stream.good()) << path;
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+TEST(Readme, ShowsTheExampleThatIsBuilt) {
+  const std::string code =
+      "```cpp\n" + ReadAll("examples/distance.cc") + "```\n";
+  EXPECT_NE(ReadAll("README.md").find(code), std::string::npos);
+}
+
+TEST(Readme, TheExampleBoundsTheDistanceFromBelow) {
+  const auto run = testing::RunProcess({DataFile("examples/distance")});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  double value = 0.0;
+  double constant = 0.0;
+  ASSERT_EQ(std::sscanf(run.standard_output.c_str(),
+                        "W1 >= %lf, proven K = %lf", &value, &constant),
+            2)
+      << run.standard_output;
+  // The clouds are translates of each other by (3, 4).
+  EXPECT_GT(value, 4.99);
+  EXPECT_LE(value, 5.0 + 1e-5);
+  EXPECT_LE(constant, 1.0 + 1e-5);
+}
+
+TEST(Readme, ShowsTheCommittedNumbers) {
+  // Rows of tables in the READMEs are rows of the generated table.
+  const std::string table = ReadAll("results/tables/absolute_value.md");
+  for (const std::string readme :
+       {"README.md", "experiments/absolute_value/README.md"}) {
+    std::istringstream lines(ReadAll(readme));
+    int rows = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind("| bjorck ", 0) != 0 && line.rfind("| linf ", 0) != 0 &&
+          line.rfind("| spectral ", 0) != 0) {
+        continue;
+      }
+      ++rows;
+      EXPECT_NE(table.find(line + "\n"), std::string::npos)
+          << readme << ": " << line;
+    }
+    EXPECT_GT(rows, 0) << readme;
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

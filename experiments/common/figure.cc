@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -45,12 +46,39 @@ const char* DashType(LineStyle style) {
   return "solid";
 }
 
+bool HasRange(const Axis& axis) { return axis.minimum != axis.maximum; }
+
+bool IsVisible(const Axis& axis, double value) {
+  if (!std::isfinite(value) || (axis.logarithmic && value <= 0)) return false;
+  return !HasRange(axis) || (value >= std::min(axis.minimum, axis.maximum) &&
+                             value <= std::max(axis.minimum, axis.maximum));
+}
+
+bool HasVisiblePoint(const Panel& panel) {
+  for (const Series& series : panel.series) {
+    for (size_t k = 0; k < series.x.size() && k < series.y.size(); ++k) {
+      if (IsVisible(panel.x, series.x[k]) && IsVisible(panel.y, series.y[k])) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// `axis` with a range of its own, where it has none.
+Axis WithRange(Axis axis) {
+  if (HasRange(axis)) return axis;
+  axis.minimum = axis.logarithmic ? 1.0 : 0.0;
+  axis.maximum = axis.logarithmic ? 10.0 : 1.0;
+  return axis;
+}
+
 void AppendAxis(const char* name, const Axis& axis, std::string* script) {
-  absl::StrAppend(script, "set ", name, "label ", Quoted(axis.label), "\n");
-  if (axis.minimum != axis.maximum) {
-    absl::StrAppend(
-        script, absl::StrFormat("set %srange [%.9g:%.9g]\n", name, axis.minimum,
-                                axis.maximum));
+  absl::StrAppend(script, "set ", name, "label ", Quoted(axis.label),
+                  " noenhanced\n");
+  if (HasRange(axis)) {
+    absl::StrAppend(script, absl::StrFormat("set %srange [%.9g:%.9g]\n", name,
+                                            axis.minimum, axis.maximum));
   } else {
     absl::StrAppend(script, "set ", name, "range [*:*]\n");
   }
@@ -64,15 +92,24 @@ void AppendPanel(const Panel& panel, int index, std::string* script) {
     const Series& series = panel.series[i];
     absl::StrAppend(script, "$data_", index, "_", i, " << END\n");
     for (size_t k = 0; k < series.x.size() && k < series.y.size(); ++k) {
-      if (!std::isfinite(series.y[k])) continue;
+      if (!std::isfinite(series.x[k]) || !std::isfinite(series.y[k])) continue;
       absl::StrAppend(script,
                       absl::StrFormat("%.9g %.9g\n", series.x[k], series.y[k]));
     }
     absl::StrAppend(script, "END\n");
   }
   absl::StrAppend(script, "set title ", Quoted(panel.title), " noenhanced\n");
-  AppendAxis("x", panel.x, script);
-  AppendAxis("y", panel.y, script);
+  // gnuplot fails, and the other panels with it, where it is to choose a range
+  // and there is no point.
+  const bool empty =
+      panel.series.empty() ||
+      (!(HasRange(panel.x) && HasRange(panel.y)) && !HasVisiblePoint(panel));
+  AppendAxis("x", empty ? WithRange(panel.x) : panel.x, script);
+  AppendAxis("y", empty ? WithRange(panel.y) : panel.y, script);
+  if (empty) {
+    absl::StrAppend(script, "plot NaN notitle\n");
+    return;
+  }
   for (size_t i = 0; i < panel.series.size(); ++i) {
     const Series& series = panel.series[i];
     absl::StrAppend(
@@ -95,8 +132,10 @@ absl::Status RunGnuplot(const std::string& script_path,
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error_path.c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC, 0644);
   std::string program = "gnuplot";
+  std::string defaults = "-d";  // no ~/.gnuplot
   std::string argument = script_path;
-  std::array<char*, 3> arguments = {program.data(), argument.data(), nullptr};
+  std::array<char*, 4> arguments = {program.data(), defaults.data(),
+                                    argument.data(), nullptr};
   pid_t child = 0;
   const int error = posix_spawnp(&child, "gnuplot", &actions, nullptr,
                                  arguments.data(), environ);
@@ -146,10 +185,10 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   const int panels = static_cast<int>(figure.panels.size());
   const int rows = std::max(1, (panels + columns - 1) / columns);
   std::string script;
-  absl::StrAppend(&script, "set terminal ", terminal, " size ",
-                  columns * kPanelWidth, ",", rows * kPanelHeight + kTitleHeight,
-                  terminal == "svg" ? " dynamic" : "",
-                  " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(
+      &script, "set terminal ", terminal, " size ", columns * kPanelWidth, ",",
+      rows * kPanelHeight + kTitleHeight, terminal == "svg" ? " dynamic" : "",
+      " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
   absl::StrAppend(&script,
                   "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
@@ -174,8 +213,8 @@ absl::Status WriteFigure(const std::string& results_dir,
   absl::Status status;
   for (const auto& [terminal, suffix] : formats) {
     const std::string drawing = absl::StrCat(temporary, suffix, ".tmp");
-    status.Update(WriteFileAtomically(
-        script, GnuplotScript(figure, terminal, drawing)));
+    status.Update(
+        WriteFileAtomically(script, GnuplotScript(figure, terminal, drawing)));
     if (status.ok()) status.Update(RunGnuplot(script, errors));
     if (status.ok()) {
       auto content = ReadFile(drawing);

@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <stdexcept>
 #include <system_error>
 
 #include "absl/strings/match.h"
@@ -15,56 +16,100 @@
 namespace lipschitz::experiments {
 namespace {
 
+// The parsing functions throw std::invalid_argument with a sentence that names
+// the key; FromJson catches.
+using KindTest = bool (Json::*)() const;
+
+const Json& Member(const Json& json, const std::string& key, KindTest is_kind,
+                   const char* kind) {
+  const auto found = json.find(key);
+  if (found == json.end()) {
+    throw std::invalid_argument(absl::StrCat("'", key, "' is missing"));
+  }
+  if (!((*found).*is_kind)()) {
+    throw std::invalid_argument(absl::StrCat("'", key, "' is not ", kind));
+  }
+  return *found;
+}
+
+std::string Text(const Json& json, const std::string& key) {
+  return Member(json, key, &Json::is_string, "a text").get<std::string>();
+}
+
+const Json& Object(const Json& json, const std::string& key) {
+  return Member(json, key, &Json::is_object, "an object");
+}
+
 // JSON has no NaN; null stands for it.
-double NumberOrNan(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN()
-                        : json.get<double>();
+double NumberOrNan(const Json& json, const std::string& key) {
+  if (json.contains(key) && json.at(key).is_null()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return Member(json, key, &Json::is_number, "a number").get<double>();
 }
 
 Metrics MetricsFromJson(const Json& json) {
   Metrics metrics;
-  for (const auto& [name, value] : json.items()) {
-    metrics[name] = NumberOrNan(value);
+  for (const auto& item : json.items()) {
+    metrics[item.key()] = NumberOrNan(json, item.key());
   }
   return metrics;
 }
 
-// Throws what nlohmann throws; FromJson catches.
+HistoryEntry HistoryEntryFromJson(const Json& json) {
+  if (!json.is_object()) {
+    throw std::invalid_argument("an entry of 'history' is not an object");
+  }
+  HistoryEntry entry;
+  entry.step = Member(json, "step", &Json::is_number_integer, "an integer")
+                   .get<int64_t>();
+  entry.metrics = MetricsFromJson(json);
+  entry.metrics.erase("step");
+  return entry;
+}
+
+LipschitzRecord LipschitzFromJson(const Json& json) {
+  LipschitzRecord bounds;
+  const auto norm = ParseNorm(Text(json, "norm"));
+  if (!norm.ok()) {
+    throw std::invalid_argument(std::string(norm.status().message()));
+  }
+  bounds.norm = *norm;
+  bounds.upper_bound = NumberOrNan(json, "upper_bound");
+  bounds.lower_bound = NumberOrNan(json, "lower_bound");
+  return bounds;
+}
+
 Record Parse(const Json& json) {
   Record record;
-  record.experiment = json.at("experiment").get<std::string>();
-  record.slug = json.at("slug").get<std::string>();
-  record.variant = json.at("variant");
-  record.preset = json.at("preset").get<std::string>();
-  if (!json.at("dataset").is_null()) {
-    record.dataset = json.at("dataset").get<std::string>();
+  record.experiment = Text(json, "experiment");
+  record.slug = Text(json, "slug");
+  record.variant = Object(json, "variant");
+  record.preset = Text(json, "preset");
+  if (!json.contains("dataset") || !json.at("dataset").is_null()) {
+    record.dataset = Text(json, "dataset");
   }
-  record.seed = json.at("seed").get<uint64_t>();
-  record.status = json.at("status").get<std::string>();
-  record.message = json.at("message").get<std::string>();
-  record.metrics = MetricsFromJson(json.at("metrics"));
-  record.curves = json.at("curves");
-  const Json& lipschitz = json.at("lipschitz");
-  if (!lipschitz.is_null()) {
-    LipschitzRecord bounds;
-    const auto norm = ParseNorm(lipschitz.at("norm").get<std::string>());
-    if (!norm.ok()) throw std::invalid_argument(std::string(norm.status().message()));
-    bounds.norm = *norm;
-    bounds.upper_bound = NumberOrNan(lipschitz.at("upper_bound"));
-    bounds.lower_bound = NumberOrNan(lipschitz.at("lower_bound"));
-    record.lipschitz = bounds;
+  record.seed = Member(json, "seed", &Json::is_number_unsigned,
+                       "an integer from 0 to 2^64 - 1")
+                    .get<uint64_t>();
+  record.status = Text(json, "status");
+  if (record.status != "ok" && record.status != "failed") {
+    throw std::invalid_argument(absl::StrCat("'status' is '", record.status,
+                                             "', neither 'ok' nor 'failed'"));
   }
-  for (const Json& entry : json.at("history")) {
-    HistoryEntry history;
-    history.step = entry.at("step").get<int64_t>();
-    for (const auto& [name, value] : entry.items()) {
-      if (name != "step") history.metrics[name] = NumberOrNan(value);
-    }
-    record.history.push_back(history);
+  record.message = Text(json, "message");
+  record.metrics = MetricsFromJson(Object(json, "metrics"));
+  record.curves = Object(json, "curves");
+  if (!json.contains("lipschitz") || !json.at("lipschitz").is_null()) {
+    record.lipschitz = LipschitzFromJson(Object(json, "lipschitz"));
   }
-  record.config = json.at("config");
-  record.environment = json.at("environment");
-  record.wall_seconds = NumberOrNan(json.at("wall_seconds"));
+  for (const Json& entry :
+       Member(json, "history", &Json::is_array, "an array")) {
+    record.history.push_back(HistoryEntryFromJson(entry));
+  }
+  record.config = Object(json, "config");
+  record.environment = Object(json, "environment");
+  record.wall_seconds = NumberOrNan(json, "wall_seconds");
   return record;
 }
 
@@ -125,9 +170,13 @@ std::string RecordPath(const std::string& results_dir,
 }
 
 absl::Status WriteRecord(const std::string& results_dir, const Record& record) {
+  // A message may quote a path, and a path need not be UTF-8.
+  const std::string text =
+      record.ToJson().dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
+                           Json::error_handler_t::replace);
   return WriteFileAtomically(
       RecordPath(results_dir, record.experiment, record.slug, record.seed),
-      record.ToJson().dump() + "\n");
+      text + "\n");
 }
 
 absl::StatusOr<Record> ReadRecord(const std::string& path) {

@@ -14,19 +14,23 @@ namespace {
 
 // The number of characters, not of bytes, of UTF-8 text.
 size_t DisplayWidth(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-      }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(),
+      [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string Padded(const std::string& text, size_t width) {
   return text + std::string(width - std::min(width, DisplayWidth(text)), ' ');
 }
 
+// A line break or a bar would end the cell.
+std::string MarkdownText(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\r\n", " "}, {"\n", " "}});
+}
+
 std::string CellText(const Cell& cell, const NumberFormat& format) {
   if (const auto* text = std::get_if<std::string>(&cell)) {
-    return absl::StrReplaceAll(*text, {{"|", "\\|"}});
+    return MarkdownText(*text);
   }
   const Summary& summary = std::get<Summary>(cell);
   if (summary.count == 0) return "–";
@@ -67,7 +71,9 @@ Summary Summarise(const std::vector<double>& values) {
 
 std::string Table::ToMarkdown() const {
   std::vector<std::vector<std::string>> lines(1);
-  for (const Column& column : columns) lines[0].push_back(column.title);
+  for (const Column& column : columns) {
+    lines[0].push_back(MarkdownText(column.title));
+  }
   for (const auto& row : rows) {
     lines.emplace_back();
     for (size_t i = 0; i < row.size(); ++i) {
@@ -95,7 +101,8 @@ std::string Table::ToMarkdown() const {
     }
     absl::StrAppend(&text, "\n");
   }
-  for (const std::string& note : notes) absl::StrAppend(&text, "\n", note, "\n");
+  for (const std::string& note : notes)
+    absl::StrAppend(&text, "\n", note, "\n");
   return text;
 }
 

@@ -43,8 +43,8 @@ struct Table {
 
   // Aligned, so that it reads well on a terminal too.
   std::string ToMarkdown() const;
-  // RFC 4180. A column that holds a summary becomes two: TITLE and TITLE_sd,
-  // with all digits.
+  // RFC 4180, but lines end in a line feed alone. A column that holds a summary
+  // becomes two: TITLE and TITLE_sd, with all digits.
   std::string ToCsv() const;
 };
 

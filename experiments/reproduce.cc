@@ -15,8 +15,9 @@
 #include "experiments/common/runner.h"
 #include "experiments/registry.h"
 
-DEFINE_int32(seeds, 3, "Runs of every variant, with the seeds --seed, --seed + "
-                       "1, ...");
+DEFINE_int32(seeds, 3,
+             "Runs of every variant, with the seeds --seed, --seed + "
+             "1, ...");
 
 namespace lipschitz::experiments {
 namespace {

@@ -97,8 +97,8 @@ absl::StatusOr<CriticCurve> EvaluateCritic(LayerImpl& critic) {
     torch::NoGradGuard no_grad;
     const Float64Evaluation evaluation(critic);
     const auto parameters = critic.parameters();
-    const auto points = static_cast<int64_t>(
-                            std::llround(2 * kPlotEnd / kPlotStep)) + 1;
+    const auto points =
+        static_cast<int64_t>(std::llround(2 * kPlotEnd / kPlotStep)) + 1;
     const torch::Tensor x =
         torch::linspace(-kPlotEnd, kPlotEnd, points, torch::kDouble);
     const torch::Tensor with_origin =
@@ -154,9 +154,8 @@ absl::StatusOr<RunOutcome> TrainCritic(const Variant& variant,
   hooks.progress = context.progress;
   hooks.notice = context.notice;
   hooks.stop_requested = context.stop_requested;
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      TrainingResult trained,
-      Train(*critic, optimizer, random, options, hooks));
+  LIPSCHITZ_ASSIGN_OR_RETURN(TrainingResult trained,
+                             Train(*critic, optimizer, random, options, hooks));
 
   // In one dimension all norms are the absolute value, so the norm is the one
   // in which the constraint bounds the layers.
@@ -269,10 +268,9 @@ absl::StatusOr<std::vector<Run>> AbsoluteValueExperiment::Plan(
         run.label = absl::StrCat(activation_name, " ", constraint_name, " ",
                                  hidden_layers, " hidden");
         run.config = ConfigOf(variant, training);
-        run.slug =
-            MakeSlug(absl::StrCat(constraint_name, "-", hidden_layers, "x-",
-                                  activation_name),
-                     preset, ConfigOf(variant, standard), &run.config);
+        run.slug = MakeSlug(absl::StrCat(constraint_name, "-", hidden_layers,
+                                         "x-", activation_name),
+                            preset, ConfigOf(variant, standard), &run.config);
         run.execute = [variant, training](const RunContext& context) {
           return TrainCritic(variant, training, context);
         };
@@ -389,22 +387,20 @@ absl::Status AbsoluteValueExperiment::WriteReport(
             Text(group.variant, "activation") != activation) {
           continue;
         }
-        const int64_t depth =
-            group.variant.at("hidden_layers").get<int64_t>();
+        const int64_t depth = group.variant.at("hidden_layers").get<int64_t>();
         const Json& critic = group.ok[0]->curves.at("critic");
-        panel.series.push_back(
-            {absl::StrCat(depth, " hidden"),
-             critic.at("x").get<std::vector<double>>(),
-             critic.at("value").get<std::vector<double>>(),
-             kDepthColours[static_cast<size_t>(depth - 1) %
-                           kDepthColours.size()],
-             LineStyle::kSolid, 1.5});
+        panel.series.push_back({absl::StrCat(depth, " hidden"),
+                                critic.at("x").get<std::vector<double>>(),
+                                critic.at("value").get<std::vector<double>>(),
+                                kDepthColours[static_cast<size_t>(depth - 1) %
+                                              kDepthColours.size()],
+                                LineStyle::kSolid, 1.5});
       }
       if (panel.series.size() > 1) figure.panels.push_back(std::move(panel));
     }
     if (figure.panels.empty()) continue;
-    LIPSCHITZ_RETURN_IF_ERROR(WriteFigure(
-        results_dir, absl::StrCat(stem, "_", constraint), figure));
+    LIPSCHITZ_RETURN_IF_ERROR(
+        WriteFigure(results_dir, absl::StrCat(stem, "_", constraint), figure));
   }
   return absl::OkStatus();
 }

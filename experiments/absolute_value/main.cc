@@ -1,4 +1,6 @@
 // bazel run //experiments/absolute_value -- --preset=quick --seed=0
+#include "experiments/common/main.h"
+
 #include <gflags/gflags.h>
 
 #include <cstdlib>
@@ -10,11 +12,11 @@
 #include "absl/strings/str_split.h"
 #include "experiments/absolute_value/absolute_value.h"
 #include "experiments/common/flags.h"
-#include "experiments/common/main.h"
 
-DEFINE_string(activation, "all",
-              "Activations, separated by commas, or all: relu, leaky_relu, abs, "
-              "maxmin, groupsort4, fullsort, maxout, crelu.");
+DEFINE_string(
+    activation, "all",
+    "Activations, separated by commas, or all: relu, leaky_relu, abs, "
+    "maxmin, groupsort4, fullsort, maxout, crelu.");
 DEFINE_string(constraint, "all",
               "Constraints, separated by commas, or all: bjorck, spectral, "
               "linf.");

@@ -24,16 +24,17 @@ bool FirstLineOf(const std::string& command, std::string* line) {
 
 std::string Commit() {
   const char* const workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  const std::string git =
-      workspace == nullptr ? std::string("git")
-                           : absl::StrCat("git -C '", workspace, "'");
+  const std::string git = workspace == nullptr
+                              ? std::string("git")
+                              : absl::StrCat("git -C '", workspace, "'");
   std::string commit;
   if (!FirstLineOf(git + " rev-parse --short=12 HEAD 2>/dev/null", &commit)) {
     return "unknown";
   }
   std::string changed;
-  FirstLineOf(git + " status --porcelain --untracked-files=no -- "
-                    "':(top,exclude)results' 2>/dev/null",
+  FirstLineOf(git +
+                  " status --porcelain --untracked-files=no -- "
+                  "':(top,exclude)results' 2>/dev/null",
               &changed);
   return changed.empty() ? commit : commit + "-dirty";
 }

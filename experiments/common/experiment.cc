@@ -50,11 +50,11 @@ std::vector<Record> StandardRecords(const std::vector<Record>& records,
 std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {
   std::vector<VariantRecords> groups;
   for (const Record& record : records) {
-    auto group = std::find_if(
-        groups.begin(), groups.end(), [&](const VariantRecords& candidate) {
-          return candidate.preset == record.preset &&
-                 candidate.variant == record.variant;
-        });
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const VariantRecords& candidate) {
+                                return candidate.preset == record.preset &&
+                                       candidate.variant == record.variant;
+                              });
     if (group == groups.end()) {
       groups.push_back({record.variant, record.preset, {}, 0});
       group = groups.end() - 1;

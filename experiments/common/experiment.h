@@ -65,11 +65,11 @@ class Experiment {
   // The table of these records.
   virtual Table MakeTable(const std::vector<Record>& records) const = 0;
 
-  // Writes the table and the figures of these records below `results_dir`; their
-  // file names begin with `stem`.
-  virtual absl::Status WriteReport(const std::string& results_dir,
-                                   const std::string& stem,
-                                   const std::vector<Record>& records) const = 0;
+  // Writes the table and the figures of these records below `results_dir`;
+  // their file names begin with `stem`.
+  virtual absl::Status WriteReport(
+      const std::string& results_dir, const std::string& stem,
+      const std::vector<Record>& records) const = 0;
 };
 
 // `base` for a run of the quick preset; other presets add their name, and

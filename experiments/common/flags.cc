@@ -20,9 +20,10 @@ DEFINE_string(dataset, "auto",
               "one.");
 DEFINE_int32(threads, 0, "Threads; 0: as many as there are physical cores.");
 DEFINE_string(device, "auto", "cpu, cuda or auto.");
-DEFINE_bool(resume, true,
-            "Keep finished records of the same settings, and go on from the last "
-            "checkpoint of an unfinished run.");
+DEFINE_bool(
+    resume, true,
+    "Keep finished records of the same settings, and go on from the last "
+    "checkpoint of an unfinished run.");
 DEFINE_string(progress, "auto", "auto, bar, lines or none.");
 DEFINE_int64(checkpoint_steps, 0,
              "A checkpoint every so many optimiser steps, beside the one every "
@@ -85,9 +86,8 @@ absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   settings.data_dir = FLAGS_data_dir.empty() ? "" : UserPath(FLAGS_data_dir);
   settings.dataset = FLAGS_dataset;
   if (FLAGS_threads < 0 || FLAGS_threads > 1024) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--threads must be between 0 and 1024, got ",
-                     FLAGS_threads));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--threads must be between 0 and 1024, got ", FLAGS_threads));
   }
   settings.threads = FLAGS_threads;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.device, ResolveDevice(FLAGS_device));

@@ -1,4 +1,5 @@
-// The flags that every program in experiments/ takes. Linked into programs only.
+// The flags that every program in experiments/ takes. Linked into programs
+// only.
 #pragma once
 
 #include <string>
@@ -8,8 +9,8 @@
 
 namespace lipschitz::experiments {
 
-// Parses the command line (gflags, with --flagfile). Exits with 2 on a flag that
-// is unknown or malformed and on an argument that is no flag, with 0 after
+// Parses the command line (gflags, with --flagfile). Exits with 2 on a flag
+// that is unknown or malformed and on an argument that is no flag, with 0 after
 // --help.
 void ParseFlags(int argc, char** argv, const std::string& usage);
 

@@ -58,9 +58,8 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
         preset == Preset::kQuick
             ? experiment.name()
             : absl::StrCat(experiment.name(), "_", PresetName(preset));
-    LIPSCHITZ_RETURN_IF_ERROR(
-        WithContext(experiment.WriteReport(results_dir, stem, records),
-                    experiment.name()));
+    LIPSCHITZ_RETURN_IF_ERROR(WithContext(
+        experiment.WriteReport(results_dir, stem, records), experiment.name()));
   }
   return absl::OkStatus();
 }
@@ -91,10 +90,10 @@ int RunExperiment(const Experiment& experiment,
   const absl::Status reported =
       WriteReportFromRecords(experiment, settings.results_dir);
   if (!reported.ok()) return ReportError(reported);
-  display.Notice(absl::StrCat(
-      "records: ", settings.results_dir, "/records/", experiment.name(),
-      "\ntables and figures: ", settings.results_dir, "/tables, ",
-      settings.results_dir, "/figures"));
+  display.Notice(absl::StrCat("records: ", settings.results_dir, "/records/",
+                              experiment.name(),
+                              "\ntables and figures: ", settings.results_dir,
+                              "/tables, ", settings.results_dir, "/figures"));
   for (const Record& record : result->records) {
     if (record.ok()) continue;
     std::fprintf(stderr, "FAILED: %s: %s\n", record.slug.c_str(),

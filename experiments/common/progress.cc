@@ -52,10 +52,11 @@ void ProgressDisplay::Step(const TrainingProgress& progress) {
   const double done_here =
       static_cast<double>(progress.step - progress.first_step);
   const double rate = done_here / std::max(progress.seconds, 1e-9);
-  const double left =
-      static_cast<double>(progress.steps - progress.step) / std::max(rate, 1e-9);
-  const double share = static_cast<double>(progress.step) /
-                       static_cast<double>(std::max<int64_t>(progress.steps, 1));
+  const double left = static_cast<double>(progress.steps - progress.step) /
+                      std::max(rate, 1e-9);
+  const double share =
+      static_cast<double>(progress.step) /
+      static_cast<double>(std::max<int64_t>(progress.steps, 1));
   const std::string numbers = absl::StrFormat(
       "step %d/%d, %.1f steps/s, %s left, loss %.4g", progress.step,
       progress.steps, rate, FormatDuration(left), progress.loss);

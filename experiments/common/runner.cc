@@ -14,8 +14,8 @@ namespace lipschitz::experiments {
 namespace {
 
 std::string CheckpointPath(const std::string& results_dir, const Task& task) {
-  return absl::StrCat(results_dir, "/checkpoints/", task.experiment->name(), "/",
-                      task.run.slug, "-s", task.seed, ".checkpoint");
+  return absl::StrCat(results_dir, "/checkpoints/", task.experiment->name(),
+                      "/", task.run.slug, "-s", task.seed, ".checkpoint");
 }
 
 // What a checkpoint or a record must agree in to be of the same training.
@@ -39,8 +39,8 @@ std::string Describe(const Experiment& experiment, const Record& record) {
   std::string text = record.ok() ? "" : "FAILED: " + record.message + "; ";
   const auto headline = record.metrics.find(experiment.headline_metric());
   if (headline != record.metrics.end()) {
-    absl::StrAppend(&text, absl::StrFormat("%s %.6g, ", headline->first,
-                                           headline->second));
+    absl::StrAppend(
+        &text, absl::StrFormat("%s %.6g, ", headline->first, headline->second));
   }
   return absl::StrCat(text, absl::StrFormat("%.1f s", record.wall_seconds));
 }
@@ -97,8 +97,8 @@ class Runner {
     context.stop_requested = stop_requested_;
 
     const auto start = std::chrono::steady_clock::now();
-    auto outcome = CatchTorch(task.run.label,
-                              [&] { return task.run.execute(context); });
+    auto outcome =
+        CatchTorch(task.run.label, [&] { return task.run.execute(context); });
     // A stop, and a disk that refuses a checkpoint, end the plan: the next run
     // would meet the same.
     const absl::Status& status = outcome.status();
@@ -115,9 +115,9 @@ class Runner {
     record.seed = task.seed;
     record.config = task.run.config;
     record.environment = DescribeEnvironment(device_);
-    record.wall_seconds = std::chrono::duration<double>(
-                              std::chrono::steady_clock::now() - start)
-                              .count();
+    record.wall_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     absl::Status verdict = status;
     if (outcome.ok()) {
       record.metrics = outcome->metrics;
@@ -152,8 +152,9 @@ absl::StatusOr<RunnerResult> RunTasks(
   Runner runner(settings, device, display, stop_requested);
   RunnerResult result;
   for (size_t i = 0; i < tasks.size(); ++i) {
-    display.BeginRun(static_cast<int>(i) + 1, static_cast<int>(tasks.size()),
-                     absl::StrCat(tasks[i].run.label, ", seed ", tasks[i].seed));
+    display.BeginRun(
+        static_cast<int>(i) + 1, static_cast<int>(tasks.size()),
+        absl::StrCat(tasks[i].run.label, ", seed ", tasks[i].seed));
     const absl::Status status = stop_requested && stop_requested()
                                     ? absl::CancelledError("stopped")
                                     : runner.RunTask(tasks[i], &result);
@@ -171,9 +172,8 @@ absl::Status CheckResultsDir(const std::string& results_dir) {
   const absl::Status written = WriteFileAtomically(probe, "");
   unlink(probe.c_str());
   if (written.ok() || absl::IsResourceExhausted(written)) return written;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--results_dir=", results_dir,
-                   " cannot be used: ", written.message()));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--results_dir=", results_dir, " cannot be used: ", written.message()));
 }
 
 }  // namespace lipschitz::experiments

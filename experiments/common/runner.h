@@ -40,8 +40,8 @@ absl::StatusOr<RunnerResult> RunTasks(
     const std::vector<Task>& tasks, const CommonSettings& settings,
     ProgressDisplay& display, const std::function<bool()>& stop_requested);
 
-// InvalidArgument, naming the folder and the reason, unless files can be written
-// below `results_dir`.
+// InvalidArgument, naming the folder and the reason, unless files can be
+// written below `results_dir`.
 absl::Status CheckResultsDir(const std::string& results_dir);
 
 }  // namespace lipschitz::experiments

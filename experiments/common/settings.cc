@@ -65,8 +65,8 @@ absl::StatusOr<ProgressMode> ParseProgressMode(const std::string& name) {
 int PhysicalCores() {
   std::set<std::string> cores;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           "/sys/devices/system/cpu", error)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/sys/devices/system/cpu", error)) {
     const auto topology = entry.path() / "topology";
     const std::string core = FirstWord(topology / "core_id");
     if (core.empty()) continue;
@@ -94,8 +94,8 @@ absl::StatusOr<std::string> ResolveDevice(const std::string& device) {
         "--device=cuda: this LibTorch finds no CUDA device; use --device=cpu "
         "or --device=auto");
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "unknown device '", device, "'; known: auto, cpu, cuda"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown device '", device, "'; known: auto, cpu, cuda"));
 }
 
 }  // namespace lipschitz::experiments

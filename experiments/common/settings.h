@@ -52,8 +52,8 @@ int PhysicalCores();
 void SetSeed(uint64_t seed);
 void SetThreads(int threads);
 
-// "cpu" or "cuda" from CommonSettings::device; InvalidArgument for a device that
-// is unknown or not there.
+// "cpu" or "cuda" from CommonSettings::device; InvalidArgument for a device
+// that is unknown or not there.
 absl::StatusOr<std::string> ResolveDevice(const std::string& device);
 
 }  // namespace lipschitz::experiments

@@ -58,14 +58,14 @@ absl::Status ActivationSpec::Validate() const {
                        kind == ActivationKind::kMaxOut ||
                        kind == ActivationKind::kMaxMin;
   if (grouped && group_size < 2) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "activation ", Name(), ": group_size must be at least 2, got ",
-        group_size));
+    return absl::InvalidArgumentError(
+        absl::StrCat("activation ", Name(),
+                     ": group_size must be at least 2, got ", group_size));
   }
   if (kind == ActivationKind::kMaxMin && group_size != 2) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "activation maxmin sorts pairs; for groups of ", group_size,
-        " use groupsort", group_size));
+    return absl::InvalidArgumentError(
+        absl::StrCat("activation maxmin sorts pairs; for groups of ",
+                     group_size, " use groupsort", group_size));
   }
   if (kind == ActivationKind::kLeakyRelu && !std::isfinite(negative_slope)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -119,9 +119,8 @@ bool ActivationSpec::PreservesGradientNorm() const {
 }
 
 bool operator==(const ActivationSpec& a, const ActivationSpec& b) {
-  return a.Name() == b.Name() &&
-         (a.kind != ActivationKind::kLeakyRelu ||
-          a.negative_slope == b.negative_slope);
+  return a.Name() == b.Name() && (a.kind != ActivationKind::kLeakyRelu ||
+                                  a.negative_slope == b.negative_slope);
 }
 
 absl::StatusOr<ActivationSpec> ParseActivation(const std::string& name) {
@@ -142,8 +141,8 @@ absl::StatusOr<ActivationSpec> ParseActivation(const std::string& name) {
     }
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown activation '", name, "'; known: ",
-                   absl::StrJoin(ActivationNames(), ", ")));
+      absl::StrCat("unknown activation '", name,
+                   "'; known: ", absl::StrJoin(ActivationNames(), ", ")));
 }
 
 std::vector<std::string> ActivationNames() {

@@ -18,7 +18,7 @@ namespace lipschitz::functional {
 // defined.
 //
 // A size along `dim` that `group_size` does not divide is a c10::Error that
-// names both. Source: Anil, Lucas, Grosse (ICML 2019), section 4.1.
+// names both. Source: Anil, Lucas, Grosse (ICML 2019).
 at::Tensor GroupSort(const at::Tensor& x, int64_t group_size, int64_t dim);
 
 // The largest of every group; the size along `dim` shrinks by `group_size`. The

@@ -12,10 +12,10 @@
 #include "absl/strings/str_cat.h"
 
 // Returns from the enclosing function with the status when it is not ok.
-#define LIPSCHITZ_RETURN_IF_ERROR(expression)                  \
-  do {                                                         \
-    absl::Status lipschitz_status_ = (expression);             \
-    if (!lipschitz_status_.ok()) return lipschitz_status_;     \
+#define LIPSCHITZ_RETURN_IF_ERROR(expression)              \
+  do {                                                     \
+    absl::Status lipschitz_status_ = (expression);         \
+    if (!lipschitz_status_.ok()) return lipschitz_status_; \
   } while (false)
 
 #define LIPSCHITZ_CONCATENATE_INNER_(a, b) a##b

@@ -48,8 +48,8 @@ at::Tensor SphericalShells::Sample(int64_t samples,
     const at::Tensor index =
         at::randint(static_cast<int64_t>(centres.size()), {samples},
                     random.generator(), options.dtype(at::kLong));
-    x.select(1, 0).add_(
-        at::tensor(at::ArrayRef<double>(centres), options).index_select(0, index));
+    x.select(1, 0).add_(at::tensor(at::ArrayRef<double>(centres), options)
+                            .index_select(0, index));
   }
   return x;
 }

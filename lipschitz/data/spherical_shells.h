@@ -22,8 +22,8 @@ struct SphericalShells {
 
   absl::Status Validate() const;
 
-  // (samples, dim) float32. In one dimension a sphere is its two ends, each with
-  // probability 1/2. A radius of 0 gives the centres themselves.
+  // (samples, dim) float32. In one dimension a sphere is its two ends, each
+  // with probability 1/2. A radius of 0 gives the centres themselves.
   at::Tensor Sample(int64_t samples, const RandomSource& random) const;
 };
 

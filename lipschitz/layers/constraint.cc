@@ -29,7 +29,8 @@ constexpr std::array<std::pair<ConstraintKind, const char*>, 8> kNames = {{
 }};
 
 // An error that counts the entries that are not finite. They make the sum so,
-// and the sum is cheap; it may also overflow, so it only asks for a closer look.
+// and the sum is cheap; it may also overflow, so it only asks for a closer
+// look.
 absl::Status CheckFinite(const torch::Tensor& raw, const std::string& name) {
   if (std::isfinite(raw.detach().sum().item<double>())) return absl::OkStatus();
   return CheckMatrix(raw, name);
@@ -128,9 +129,9 @@ class SpectralConstraint : public WeightConstraint {
  private:
   static absl::Status CheckPositive(double sigma) {
     if (sigma > 0.0) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "spectral normalisation: the norm of the weight is ", sigma,
-        ", so there is nothing to divide by"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("spectral normalisation: the norm of the weight is ",
+                     sigma, ", so there is nothing to divide by"));
   }
 
   int power_iterations_;
@@ -212,8 +213,8 @@ absl::StatusOr<ConstraintKind> ParseConstraint(const std::string& name) {
     if (name == known) return kind;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown constraint '", name, "'; known: ",
-                   absl::StrJoin(ConstraintNames(), ", ")));
+      absl::StrCat("unknown constraint '", name,
+                   "'; known: ", absl::StrJoin(ConstraintNames(), ", ")));
 }
 
 std::vector<std::string> ConstraintNames() {

@@ -20,7 +20,7 @@ enum class ConstraintKind {
   // The raw weight itself.
   kNone,
   // Orthonormal rows or columns by Björck iteration on the raw weight,
-  // differentiated through its iterations (Anil et al. 2019, section 4.2.1).
+  // differentiated through its iterations (Anil et al. 2019).
   kBjorck,
   // W / ‖W‖₂, the norm estimated by power iteration during training (T. Miyato
   // et al., "Spectral Normalization for GANs", ICLR 2018); in evaluation
@@ -30,14 +30,14 @@ enum class ConstraintKind {
   // W ← (1 + β) W − β W WᵀW (M. Cisse et al., "Parseval Networks", ICML 2017).
   kParseval,
   // Rows projected on the L1 ball: 1-Lipschitz from linf to linf (Anil et al.
-  // 2019, section 4.2.2).
+  // 2019).
   kLinfProjection,
   // Rows divided by their L1 norm: the same bound, attained by every row.
   kLinfRows,
   // First layers of networks that are universal for 1-Lipschitz functions in a
   // p-norm: from that norm to linf, rows of unit dual norm at most.
-  kL1ToLinf,    // every entry clamped to [−1, 1]
-  kL2ToLinf,    // rows scaled down to length 1
+  kL1ToLinf,  // every entry clamped to [−1, 1]
+  kL2ToLinf,  // rows scaled down to length 1
 };
 
 // "none", "bjorck", "spectral", "parseval", "linf", "linf_rows", "l1_to_linf",

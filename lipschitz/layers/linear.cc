@@ -15,7 +15,8 @@ namespace lipschitz {
 absl::Status LinearConfig::Validate() const {
   if (in_features < 1 || out_features < 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat("layer '", name, "': in_features and out_features must be "
+        absl::StrCat("layer '", name,
+                     "': in_features and out_features must be "
                      "at least 1, got ",
                      in_features, " and ", out_features));
   }
@@ -23,15 +24,15 @@ absl::Status LinearConfig::Validate() const {
     return absl::InvalidArgumentError(absl::StrCat(
         "layer '", name, "': scale must be positive, got ", scale));
   }
-  return WithContext(constraint.Validate(),
-                     absl::StrCat("layer '", name, "'"));
+  return WithContext(constraint.Validate(), absl::StrCat("layer '", name, "'"));
 }
 
 LinearImpl::LinearImpl(LinearConfig config)
     : LayerImpl(config.name), config_(std::move(config)) {
   const absl::Status valid = config_.Validate();
   TORCH_CHECK(valid.ok(), std::string(valid.message()));
-  const double bound = 1.0 / std::sqrt(static_cast<double>(config_.in_features));
+  const double bound =
+      1.0 / std::sqrt(static_cast<double>(config_.in_features));
   weight = register_parameter(
       "weight", torch::empty({config_.out_features, config_.in_features}));
   torch::nn::init::orthogonal_(weight, bound);
@@ -105,7 +106,9 @@ absl::StatusOr<BoundTable> LinearImpl::LipschitzBounds() {
   return bounds->Times(config_.scale);
 }
 
-void LinearImpl::AfterOptimizerStep() { constraint_->AfterOptimizerStep(weight); }
+void LinearImpl::AfterOptimizerStep() {
+  constraint_->AfterOptimizerStep(weight);
+}
 
 void LinearImpl::train(bool on) {
   torch::nn::Module::train(on);
@@ -114,8 +117,8 @@ void LinearImpl::train(bool on) {
 
 void LinearImpl::pretty_print(std::ostream& stream) const {
   stream << "lipschitz::Linear(in=" << config_.in_features
-         << ", out=" << config_.out_features << ", constraint="
-         << ConstraintName(config_.constraint.kind);
+         << ", out=" << config_.out_features
+         << ", constraint=" << ConstraintName(config_.constraint.kind);
   if (!config_.bias) stream << ", bias=false";
   if (config_.scale != 1.0) stream << ", scale=" << config_.scale;
   stream << ")";

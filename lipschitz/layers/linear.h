@@ -38,14 +38,14 @@ struct LinearConfig {
 //   \endcode
 //
 // The raw weight starts as a matrix with orthonormal rows or columns times
-// 1/√in, the bias uniform in ±1/√in (as the authors' code). An invalid config is
-// a c10::Error from the constructor; validate it first where a status is
+// 1/√in, the bias uniform in ±1/√in (as the authors' code). An invalid config
+// is a c10::Error from the constructor; validate it first where a status is
 // wanted.
 //
 // In training mode the constrained weight is computed in every forward and
-// carries gradients to the raw weight. In evaluation mode it is a constant: it is
-// computed once, kept, and computed anew when the raw weight, its type or its
-// device has changed.
+// carries gradients to the raw weight. In evaluation mode it is a constant: it
+// is computed once, kept, and computed anew when the raw weight, its type or
+// its device has changed.
 class LinearImpl : public LayerImpl {
  public:
   explicit LinearImpl(LinearConfig config);

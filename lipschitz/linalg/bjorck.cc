@@ -182,11 +182,11 @@ absl::StatusOr<BjorckResult> Bjorck(const at::Tensor& w,
     }
     // A single infinity or NaN makes the sum one.
     if (!std::isfinite(weight.detach().sum().item<double>())) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "Björck: diverged after ", result.iterations,
-          " iterations; the norm of the matrix ", ShapeString(w),
-          " divided by the scale ", result.scale,
-          " is beyond the range of order ", options.order));
+      return absl::InvalidArgumentError(
+          absl::StrCat("Björck: diverged after ", result.iterations,
+                       " iterations; the norm of the matrix ", ShapeString(w),
+                       " divided by the scale ", result.scale,
+                       " is beyond the range of order ", options.order));
     }
     result.weight = weight;
     if (options.report) Report(weight, &result);

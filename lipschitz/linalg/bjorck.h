@@ -3,8 +3,7 @@
 //
 // Source: Å. Björck and C. Bowie, "An iterative algorithm for computing the
 // best estimate of an orthogonal matrix", SIAM J. Numer. Anal. 8 (1971),
-// equation (3.1); used for Lipschitz networks by Anil, Lucas and Grosse (ICML
-// 2019), section 4.2.1.
+// used for Lipschitz networks by Anil, Lucas and Grosse (ICML 2019).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -16,13 +16,13 @@ absl::Status CheckMatrix(const at::Tensor& w, const std::string& what) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": no tensor"));
   }
   if (w.dim() != 2 || w.numel() == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": needs a matrix with entries, got the shape ",
-                     ShapeString(w)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, ": needs a matrix with entries, got the shape ", ShapeString(w)));
   }
   if (w.scalar_type() != at::kFloat && w.scalar_type() != at::kDouble) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        what, ": needs float32 or float64, got ", c10::toString(w.scalar_type())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": needs float32 or float64, got ",
+                     c10::toString(w.scalar_type())));
   }
   const at::Tensor finite = at::isfinite(w.detach());
   if (!finite.all().item<bool>()) {

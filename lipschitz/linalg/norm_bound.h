@@ -4,8 +4,8 @@
 // matrix as stored: the arithmetic is float64, and the rounding errors of the
 // computation itself are bounded and added. The model of arithmetic is IEEE 754
 // with round to nearest; products of matrices may sum in any order (N. J.
-// Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, lemma
-// 8.4 and equation 3.13), which excludes Strassen-like products. No BLAS that
+// Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition,
+// chapter 3), which excludes Strassen-like products. No BLAS that
 // LibTorch is built with uses those.
 #pragma once
 
@@ -26,7 +26,7 @@ struct SpectralNormOptions {
 
 // ‖W‖₂ from above, by Gram iteration (B. Delattre, Q. Barthélemy, A. Araujo, A.
 // Allauzen, "Efficient Bound of Lipschitz Constant for Convolutional Layers by
-// Gram Iteration", ICML 2023, theorem 3.2) on the smaller Gram matrix, and for
+// Gram Iteration", ICML 2023) on the smaller Gram matrix, and for
 // a nearly orthonormal W on its difference from a multiple of the identity,
 // which is tight sooner. `w`: float32 or float64 (rows, columns),
 // finite; a violation is InvalidArgument.

@@ -7,8 +7,8 @@ namespace lipschitz {
 
 // mean f(p) − mean f(q), a scalar, from the critic's values on samples of P and
 // of Q (one value a sample, any shape). Divided by the critic's constant K it
-// is at most W1 of the two samples (Kantorovich-Rubinstein; Anil et al. 2019,
-// equation 2). A c10::Error when either is empty.
+// is at most W1 of the two samples (Kantorovich-Rubinstein duality). A
+// c10::Error when either is empty.
 at::Tensor DualWassersteinObjective(const at::Tensor& critic_on_p,
                                     const at::Tensor& critic_on_q);
 

@@ -9,13 +9,14 @@ namespace {
 
 void Check(const char* what, const at::Tensor& logits,
            const at::Tensor& targets) {
-  TORCH_CHECK(logits.dim() == 2 && logits.size(1) >= 2, what,
-              ": logits must be (batch, classes) with two classes or more, got ",
-              logits.sizes());
+  TORCH_CHECK(
+      logits.dim() == 2 && logits.size(1) >= 2, what,
+      ": logits must be (batch, classes) with two classes or more, got ",
+      logits.sizes());
   TORCH_CHECK(logits.size(0) > 0, what, ": the batch is empty");
   TORCH_CHECK(targets.dim() == 1 && targets.size(0) == logits.size(0), what,
-              ": ", logits.size(0), " rows of logits need as many targets, got ",
-              targets.sizes());
+              ": ", logits.size(0),
+              " rows of logits need as many targets, got ", targets.sizes());
   TORCH_CHECK(targets.scalar_type() == at::kLong, what,
               ": targets must be int64 class indices, got ",
               targets.scalar_type());

@@ -5,8 +5,8 @@
 
 namespace lipschitz {
 
-// All take logits (batch, classes), batch ≥ 1, classes ≥ 2, and targets (batch) of integer
-// class indices; anything else is a c10::Error.
+// All take logits (batch, classes), batch ≥ 1, classes ≥ 2, and targets (batch)
+// of integer class indices; anything else is a c10::Error.
 
 // The logit of the target less the largest other logit, (batch). Not positive
 // when the prediction is wrong or tied.

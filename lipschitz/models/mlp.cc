@@ -25,8 +25,8 @@ const ConstraintOptions& ConstraintOf(const MlpConfig& config, size_t layer) {
 absl::StatusOr<std::vector<LinearConfig>> LinearConfigs(
     const MlpConfig& config) {
   const size_t layers = config.hidden.size() + 1;
-  const double scale = std::pow(config.lipschitz_constant,
-                                1.0 / static_cast<double>(layers));
+  const double scale =
+      std::pow(config.lipschitz_constant, 1.0 / static_cast<double>(layers));
   std::vector<LinearConfig> linear(layers);
   int64_t width = config.input_dim;
   for (size_t i = 0; i < layers; ++i) {
@@ -58,14 +58,13 @@ absl::Status MlpConfig::Validate() const {
                      hidden.size(), " hidden layers; give one for each"));
   }
   if (!constraints.empty() && constraints.size() != hidden.size() + 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "MLP: ", constraints.size(), " constraints for ", hidden.size() + 1,
-        " linear layers; give one for each"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("MLP: ", constraints.size(), " constraints for ",
+                     hidden.size() + 1, " linear layers; give one for each"));
   }
   if (!(lipschitz_constant > 0.0) || !std::isfinite(lipschitz_constant)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("MLP: lipschitz_constant must be positive, got ",
-                     lipschitz_constant));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "MLP: lipschitz_constant must be positive, got ", lipschitz_constant));
   }
   return LinearConfigs(*this).status();
 }

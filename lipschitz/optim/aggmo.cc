@@ -17,8 +17,8 @@ std::string VelocityName(size_t parameter, size_t damping) {
 void AggMoOptions::serialize(torch::serialize::OutputArchive& archive) const {
   archive.write("lr", c10::IValue(lr_));
   archive.write("weight_decay", c10::IValue(weight_decay_));
-  archive.write("betas", c10::IValue(c10::List<double>(
-                             c10::ArrayRef<double>(betas_))));
+  archive.write("betas",
+                c10::IValue(c10::List<double>(c10::ArrayRef<double>(betas_))));
 }
 
 void AggMoOptions::serialize(torch::serialize::InputArchive& archive) {
@@ -35,12 +35,12 @@ AggMo::AggMo(std::vector<torch::Tensor> parameters, AggMoOptions options)
     : torch::optim::Optimizer(
           {torch::optim::OptimizerParamGroup(std::move(parameters))},
           std::make_unique<AggMoOptions>(options)) {
-  TORCH_CHECK(options.lr() > 0, "AggMo: the learning rate must be positive, got ",
-              options.lr());
+  TORCH_CHECK(options.lr() > 0,
+              "AggMo: the learning rate must be positive, got ", options.lr());
   TORCH_CHECK(!options.betas().empty(), "AggMo: needs at least one beta");
   for (const double beta : options.betas()) {
-    TORCH_CHECK(beta >= 0 && beta < 1, "AggMo: every beta must be in [0, 1), got ",
-                beta);
+    TORCH_CHECK(beta >= 0 && beta < 1,
+                "AggMo: every beta must be in [0, 1), got ", beta);
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace lipschitz {
 
-// Source: J. Lucas, S. Sun, R. Zemel, R. Grosse, "Aggregated Momentum: Stability
-// Through Passive Damping" (ICLR 2019), equation 4. For each damping β_k:
+// Source: J. Lucas, S. Sun, R. Zemel, R. Grosse, "Aggregated Momentum:
+// Stability Through Passive Damping" (ICLR 2019). For each damping β_k:
 //   v_k ← β_k v_k + g,  then  p ← p − (lr / M) Σ_k v_k,
 // where g is the gradient plus weight_decay · p and M the number of dampings.
 struct AggMoOptions

@@ -86,8 +86,8 @@ absl::StatusOr<std::string> WithoutHeader(const std::string& path,
                                           const std::string& content) {
   const size_t magic = std::string(kMagic).size();
   if (content.compare(0, magic, kMagic) != 0) {
-    return absl::DataLossError(
-        absl::StrCat("the file ", path, " is not a checkpoint of this program"));
+    return absl::DataLossError(absl::StrCat(
+        "the file ", path, " is not a checkpoint of this program"));
   }
   const size_t end = content.find('\n', magic);
   if (end != std::string::npos) {
@@ -97,8 +97,8 @@ absl::StatusOr<std::string> WithoutHeader(const std::string& path,
       return payload;
     }
   }
-  return absl::DataLossError(absl::StrCat("the checkpoint ", path,
-                                          " is damaged"));
+  return absl::DataLossError(
+      absl::StrCat("the checkpoint ", path, " is damaged"));
 }
 
 c10::IValue Read(torch::serialize::InputArchive& archive,
@@ -166,8 +166,7 @@ absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
         state.loss_sum = Read(archive, "loss_sum").toDouble();
         state.loss_count = Read(archive, "loss_count").toInt();
         state.seconds = Read(archive, "seconds").toDouble();
-        state.history =
-            HistoryFromText(Read(archive, "history").toStringRef());
+        state.history = HistoryFromText(Read(archive, "history").toStringRef());
         torch::serialize::InputArchive model;
         archive.read("model", model);
         parts.model->load(model);

@@ -33,8 +33,8 @@ struct TrainingParts {
   RandomSource* random;
 };
 
-// Writes the state to `path` through a temporary name. `fingerprint` is any text
-// that identifies the training (its configuration and seed).
+// Writes the state to `path` through a temporary name. `fingerprint` is any
+// text that identifies the training (its configuration and seed).
 absl::Status SaveCheckpoint(const std::string& path,
                             const std::string& fingerprint,
                             const TrainingState& state,

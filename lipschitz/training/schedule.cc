@@ -53,8 +53,8 @@ absl::Status LearningRateSchedule::Validate() const {
 }
 
 double LearningRateSchedule::Factor(int64_t step, int64_t steps) const {
-  const double progress =
-      static_cast<double>(step) / static_cast<double>(std::max<int64_t>(steps, 1));
+  const double progress = static_cast<double>(step) /
+                          static_cast<double>(std::max<int64_t>(steps, 1));
   switch (kind) {
     case ScheduleKind::kConstant:
       return 1.0;

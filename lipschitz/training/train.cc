@@ -161,9 +161,10 @@ class Loop {
   absl::Status CheckpointWhenDue() {
     const CheckpointOptions& checkpoint = options_.checkpoint;
     if (checkpoint.path.empty()) return absl::OkStatus();
-    const bool by_steps = checkpoint.every_steps > 0 &&
-                          state_.step % checkpoint.every_steps == 0;
-    if (!by_steps && SecondsSince(last_checkpoint_) < checkpoint.every_seconds) {
+    const bool by_steps =
+        checkpoint.every_steps > 0 && state_.step % checkpoint.every_steps == 0;
+    if (!by_steps &&
+        SecondsSince(last_checkpoint_) < checkpoint.every_seconds) {
       return absl::OkStatus();
     }
     return Checkpoint();
@@ -194,18 +195,17 @@ class Loop {
 
 absl::Status TrainingOptions::Validate() const {
   if (steps < 1 || report_every < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("training: steps and report_every must be at least 1, got ",
-                     steps, " and ", report_every));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "training: steps and report_every must be at least 1, got ", steps,
+        " and ", report_every));
   }
   if (!(learning_rate > 0.0) || !std::isfinite(learning_rate)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "training: the learning rate must be positive, got ", learning_rate));
   }
   if (!(max_grad_norm >= 0.0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("training: max_grad_norm must not be negative, got ",
-                     max_grad_norm));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "training: max_grad_norm must not be negative, got ", max_grad_norm));
   }
   return schedule.Validate();
 }

@@ -31,9 +31,8 @@ ProcessResult RunProgram(std::vector<std::string> flags,
 }
 
 std::vector<std::string> OneRun(const std::string& results) {
-  return {"--preset=smoke",     "--activation=maxmin",
-          "--constraint=bjorck", "--hidden_layers=2",
-          "--results_dir=" + results};
+  return {"--preset=smoke", "--activation=maxmin", "--constraint=bjorck",
+          "--hidden_layers=2", "--results_dir=" + results};
 }
 
 std::string ReadAll(const std::string& path) {
@@ -83,8 +82,8 @@ TEST(Program, WritesRecordTableAndFigures) {
   EXPECT_EQ(record["seed"], 0);
   EXPECT_LE(record["lipschitz"]["upper_bound"].get<double>(), 1.0 + 1e-5);
   EXPECT_GT(record["metrics"]["wasserstein_estimate"].get<double>(), 0.9);
-  EXPECT_TRUE(Contains(
-      ReadAll(results + "/tables/absolute_value_smoke.md"), "maxmin"));
+  EXPECT_TRUE(
+      Contains(ReadAll(results + "/tables/absolute_value_smoke.md"), "maxmin"));
   EXPECT_TRUE(std::filesystem::exists(
       results + "/figures/absolute_value_smoke_bjorck.png"));
   EXPECT_TRUE(std::filesystem::exists(
@@ -272,9 +271,10 @@ TEST(Program, AFullDiskExitsWith1AndLosesNothingEarlier) {
 
 TEST(Program, AFailedTrainingLeavesAFailedRecordAndExitsWith1) {
   const std::string results = NewFolder("results");
-  const ProcessResult run = RunProgram(
-      {"--preset=smoke", "--activation=relu", "--constraint=none",
-       "--hidden_layers=2", "--learning_rate=1e30", "--results_dir=" + results});
+  const ProcessResult run =
+      RunProgram({"--preset=smoke", "--activation=relu", "--constraint=none",
+                  "--hidden_layers=2", "--learning_rate=1e30",
+                  "--results_dir=" + results});
   EXPECT_EQ(run.exit_status, 1) << run.standard_error;
   std::string found;
   for (const auto& entry : std::filesystem::directory_iterator(
@@ -311,8 +311,8 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
     EXPECT_FALSE(before.back().empty()) << name;
     std::filesystem::remove(results + name);
   }
-  const ProcessResult tables = RunProcess(
-      {DataFile("results/tables"), "--results_dir=" + results});
+  const ProcessResult tables =
+      RunProcess({DataFile("results/tables"), "--results_dir=" + results});
   ASSERT_EQ(tables.exit_status, 0) << tables.standard_error;
   for (size_t i = 0; i < names.size(); ++i) {
     EXPECT_EQ(ReadAll(results + names[i]), before[i]) << names[i];
@@ -321,9 +321,12 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
 
 TEST(Reproduce, RunsEveryVariantOnceAndGoesOnAfterAKill) {
   const std::string results = NewFolder("results");
-  const std::vector<std::string> command = {
-      DataFile("experiments/reproduce"), "--preset=smoke", "--seeds=2",
-      "--threads=1", "--device=cpu", "--results_dir=" + results};
+  const std::vector<std::string> command = {DataFile("experiments/reproduce"),
+                                            "--preset=smoke",
+                                            "--seeds=2",
+                                            "--threads=1",
+                                            "--device=cpu",
+                                            "--results_dir=" + results};
   ProcessOptions options;
   options.kill_after = std::chrono::milliseconds(1500);
   RunProcess(command, options);

@@ -79,6 +79,12 @@ std::string DefaultResultsDir() {
 absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   CommonSettings settings;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.preset, ParsePreset(FLAGS_preset));
+  // LibTorch's generator on the CPU takes 32 bits and would drop the others.
+  constexpr uint64_t kLargestSeed = 0xffffffff;
+  if (FLAGS_seed > kLargestSeed) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--seed must be at most ", kLargestSeed, ", got ", FLAGS_seed));
+  }
   settings.seed = FLAGS_seed;
   settings.results_dir = FLAGS_results_dir.empty()
                              ? DefaultResultsDir()

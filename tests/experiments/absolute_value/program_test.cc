@@ -183,6 +183,7 @@ TEST(Program, BadFlagsExitWith2AndSayWhatIsWrong) {
       {"--no_such_flag=1", "no_such_flag"},
       {"--seed=many", "many"},
       {"--seed=-1", "-1"},
+      {"--seed=4294967296", "4294967295"},
       {"--preset=huge", "smoke, quick, paper"},
       {"--device=tpu", "auto, cpu, cuda"},
       {"--threads=-2", "-2"},

@@ -1,0 +1,79 @@
+// The committed records hold what the project claims, and the committed tables
+// are what they give.
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "experiments/common/experiment.h"
+#include "experiments/common/record.h"
+#include "experiments/registry.h"
+#include "gtest/gtest.h"
+#include "tests/testing/subprocess.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream stream(path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::vector<Record> Committed(const std::string& experiment) {
+  RecordSet set = ReadRecords(testing::DataFile("results"), experiment);
+  EXPECT_TRUE(set.problems.empty()) << set.problems.front();
+  EXPECT_FALSE(set.records.empty()) << experiment;
+  return set.records;
+}
+
+TEST(CommittedResults, TablesAreWhatTheRecordsGive) {
+  for (const auto& experiment : AllExperiments()) {
+    const Table table = experiment->MakeTable(
+        StandardRecords(Committed(experiment->name()), Preset::kQuick));
+    const std::string stem =
+        testing::DataFile("results/tables/" + experiment->name());
+    EXPECT_EQ(ReadAll(stem + ".md"), table.ToMarkdown());
+    EXPECT_EQ(ReadAll(stem + ".csv"), table.ToCsv());
+  }
+}
+
+TEST(CommittedResults, NoEstimateOfAnyVariantBreaksItsCertificate) {
+  for (const Record& record : Committed("absolute_value")) {
+    EXPECT_TRUE(record.ok()) << record.slug << ": " << record.message;
+    EXPECT_LE(record.metrics.at("wasserstein_estimate"), 1.0 + 1e-6)
+        << record.slug;
+    ASSERT_TRUE(record.lipschitz.has_value()) << record.slug;
+    EXPECT_LE(record.lipschitz->upper_bound, 1.0 + 1e-5) << record.slug;
+  }
+}
+
+TEST(CommittedResults, AbsoluteValueReachesWhatItsReadmeClaims) {
+  const std::set<std::string> preserving = {"abs", "maxmin", "groupsort4",
+                                            "fullsort"};
+  int reached = 0;
+  int halves = 0;
+  for (const Record& record :
+       StandardRecords(Committed("absolute_value"), Preset::kQuick)) {
+    const std::string activation = record.variant.at("activation");
+    const double estimate = record.metrics.at("wasserstein_estimate");
+    if (record.variant.at("constraint") == "bjorck" &&
+        preserving.count(activation) > 0) {
+      EXPECT_GE(estimate, 0.9995) << record.slug;
+      EXPECT_LE(record.wall_seconds, 20.0) << record.slug;
+      ++reached;
+    }
+    if (activation == "relu" && record.variant.at("hidden_layers") == 1) {
+      EXPECT_LE(estimate, 0.5) << record.slug;
+      ++halves;
+    }
+  }
+  // Four activations, three depths, three seeds; three constraints, three seeds.
+  EXPECT_GE(reached, 36);
+  EXPECT_GE(halves, 9);
+}
+
+}  // namespace
+}  // namespace lipschitz::experiments

@@ -91,6 +91,12 @@ absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
                              : UserPath(FLAGS_results_dir);
   settings.data_dir = FLAGS_data_dir.empty() ? "" : UserPath(FLAGS_data_dir);
   settings.dataset = FLAGS_dataset;
+  if (settings.dataset != "auto" && settings.dataset != "mnist" &&
+      settings.dataset != "fashion_mnist" && settings.dataset != "cifar10") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown dataset '", settings.dataset,
+                     "'; known: auto, mnist, fashion_mnist, cifar10"));
+  }
   if (FLAGS_threads < 0 || FLAGS_threads > 1024) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--threads must be between 0 and 1024, got ", FLAGS_threads));

@@ -103,7 +103,7 @@ class Runner {
     // would meet the same.
     const absl::Status& status = outcome.status();
     if (absl::IsCancelled(status) || absl::IsResourceExhausted(status) ||
-        absl::IsPermissionDenied(status)) {
+        absl::IsPermissionDenied(status) || absl::IsUnavailable(status)) {
       return status;
     }
     Record record;

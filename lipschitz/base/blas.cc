@@ -28,14 +28,21 @@ BlasInfo DetectBlas() {
   if (gemm == nullptr || dladdr(gemm, &where) == 0) return blas;
   blas.library = RealPath(where.dli_fname);
 
-  // OpenBLAS is asked for itself: Debian's libblas.so.3 may be any BLAS.
+  // Only that library and what it needs are asked whether it is OpenBLAS:
+  // Debian's libblas.so.3 may be any BLAS, and OpenBLAS may be loaded beside it,
+  // for LAPACK, without answering for a product.
   using GetParallel = int (*)();
   using GetConfig = char* (*)();
-  const auto parallel = reinterpret_cast<GetParallel>(
-      dlsym(RTLD_DEFAULT, "openblas_get_parallel"));
-  const auto config =
-      reinterpret_cast<GetConfig>(dlsym(RTLD_DEFAULT, "openblas_get_config"));
-  if (config != nullptr) blas.description = config();
+  GetParallel parallel = nullptr;
+  void* const library = dlopen(blas.library.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+  if (library != nullptr) {
+    parallel =
+        reinterpret_cast<GetParallel>(dlsym(library, "openblas_get_parallel"));
+    const auto config =
+        reinterpret_cast<GetConfig>(dlsym(library, "openblas_get_config"));
+    if (config != nullptr) blas.description = config();
+    dlclose(library);
+  }
   if (absl::StrContains(blas.library, "mkl")) {
     blas.name = "mkl";
   } else if (absl::StrContains(blas.library, "blis")) {

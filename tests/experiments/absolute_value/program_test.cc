@@ -186,6 +186,7 @@ TEST(Program, BadFlagsExitWith2AndSayWhatIsWrong) {
       {"--seed=4294967296", "4294967295"},
       {"--preset=huge", "smoke, quick, paper"},
       {"--device=tpu", "auto, cpu, cuda"},
+      {"--dataset=imagenet", "mnist, fashion_mnist, cifar10"},
       {"--threads=-2", "-2"},
       {"--progress=loud", "auto, bar, lines, none"},
       {"--activation=tanh", "maxmin"},
@@ -221,6 +222,29 @@ TEST(Program, AMissingDeviceIsAnErrorAndNotASilentCpu) {
   const ProcessResult run = RunProgram(flags, options);
   EXPECT_EQ(run.exit_status, 2) << run.standard_error;
   EXPECT_TRUE(Contains(run.standard_error, "--device=cpu"));
+}
+
+// Debian keeps every BLAS in a folder of its own; LibTorch's package brings the
+// reference one.
+TEST(Program, WarnsOnceOnTheReferenceBlasAndOnNoOther) {
+  EXPECT_FALSE(Contains(RunProgram(OneRun(NewFolder("results"))).standard_error,
+                        "reference BLAS"));
+  for (const std::string triplet : {"x86_64-linux-gnu", "aarch64-linux-gnu"}) {
+    const std::string folder = "/usr/lib/" + triplet + "/blas";
+    if (!std::filesystem::exists(folder + "/libblas.so.3")) continue;
+    ProcessOptions options;
+    options.environment = {{"LD_LIBRARY_PATH", folder}};
+    const std::string results = NewFolder("results");
+    const ProcessResult run = RunProgram(OneRun(results), options);
+    EXPECT_EQ(run.exit_status, 0) << run.standard_error;
+    const size_t first = run.standard_error.find("is the reference BLAS");
+    ASSERT_NE(first, std::string::npos) << run.standard_error;
+    EXPECT_EQ(run.standard_error.find("is the reference BLAS", first + 1),
+              std::string::npos);
+    EXPECT_TRUE(Contains(run.standard_error, "tools/setup.sh"));
+    const Json record = Json::parse(ReadAll(RecordFile(results)));
+    EXPECT_EQ(record["environment"]["blas"], "reference");
+  }
 }
 
 TEST(Program, HelpExitsWith0AndListsTheFlags) {

@@ -42,9 +42,11 @@ absl::StatusOr<std::vector<Task>> MakeTasks(
 int Main() {
   const auto settings = CommonSettingsFromFlags();
   if (!settings.ok()) return ReportError(settings.status());
-  if (FLAGS_seeds < 1) {
-    return ReportError(absl::InvalidArgumentError(
-        absl::StrCat("--seeds must be at least 1, got ", FLAGS_seeds)));
+  if (FLAGS_seeds < 1 ||
+      settings->seed + static_cast<uint64_t>(FLAGS_seeds) - 1 > kLargestSeed) {
+    return ReportError(absl::InvalidArgumentError(absl::StrCat(
+        "--seeds must be at least 1, and the last seed at most ", kLargestSeed,
+        ", got ", FLAGS_seeds, " from the seed ", settings->seed)));
   }
   WarnAboutBlas();
   const auto experiments = AllExperiments();
@@ -61,14 +63,14 @@ int Main() {
     return kExitInterrupted;
   }
   for (const auto& experiment : experiments) {
-    const absl::Status reported =
-        WriteReportFromRecords(*experiment, settings->results_dir);
-    if (!reported.ok()) return ReportError(reported);
     std::vector<Record> records;
     for (const Record& record : result->records) {
       if (record.experiment == experiment->name()) records.push_back(record);
     }
     std::printf("%s\n", experiment->MakeTable(records).ToMarkdown().c_str());
+    const absl::Status reported =
+        WriteReportFromRecords(*experiment, settings->results_dir);
+    if (!reported.ok()) return ReportFailure(reported);
   }
   std::printf("%d runs done, %d kept from before, %d failed\n",
               result->executed, result->kept, result->failed);
@@ -77,9 +79,10 @@ int Main() {
               settings->results_dir.c_str());
   for (const Record& record : result->records) {
     if (record.ok()) continue;
-    std::fprintf(stderr, "FAILED: %s %s seed %d: %s\n",
-                 record.experiment.c_str(), record.slug.c_str(),
-                 static_cast<int>(record.seed), record.message.c_str());
+    std::fprintf(stderr, "%s\n",
+                 absl::StrCat("FAILED: ", record.experiment, " ", record.slug,
+                              " seed ", record.seed, ": ", record.message)
+                     .c_str());
   }
   return result->failed > 0 ? kExitFailed : kExitDone;
 }

@@ -3,6 +3,7 @@
 
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/activations/functional.h"
+#include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/data/random.h"

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   for (const auto& experiment : AllExperiments()) {
     const absl::Status status =
         WriteReportFromRecords(*experiment, settings->results_dir);
-    if (!status.ok()) return ReportError(status);
+    if (!status.ok()) return ReportFailure(status);
   }
   std::printf("tables: %s/tables\nfigures: %s/figures\n",
               settings->results_dir.c_str(), settings->results_dir.c_str());

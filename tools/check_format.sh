@@ -1,44 +1,66 @@
 #!/usr/bin/env bash
-# Fails, and names the files, unless C++ is as clang-format and BUILD files are
-# as buildifier would write them. With --fix, writes them so.
+# Fails, and names the files, unless C++ is as clang-format 14 and BUILD files are
+# as buildifier 6.4 would write them. With --fix, writes them so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fix=${1:-}
+fail() {
+  echo "check_format: $*" >&2
+  exit 1
+}
 
-if ! command -v clang-format >/dev/null; then
-  root=()
+install() {
+  local root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
-  "${root[@]}" apt-get update -qq
+  "${root[@]}" apt-get update -qq >/dev/null
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends clang-format >/dev/null
-fi
-if command -v buildifier >/dev/null; then
-  buildifier=(buildifier)
-else
-  # From npm, kept outside the checkout.
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/lipschitz/buildifier
-  if [ ! -x "$cache/node_modules/.bin/buildifier" ]; then
-    command -v npm >/dev/null || {
-      echo "check_format: needs buildifier, or npm to install @bazel/buildifier" >&2
-      exit 1
-    }
-    npm install --silent --no-audit --no-fund --prefix "$cache" @bazel/buildifier@6.4.0 >&2
-  fi
-  buildifier=("$cache/node_modules/.bin/buildifier")
-fi
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
 
-mapfile -t sources < <(git ls-files '*.h' '*.cc')
-mapfile -t builds < <(git ls-files 'WORKSPACE' 'BUILD' '*/BUILD' '*.BUILD' '*.bzl' |
+# Other versions break lines elsewhere.
+find_clang_format() {
+  local candidate
+  for candidate in clang-format-14 clang-format; do
+    if command -v "$candidate" >/dev/null &&
+      "$candidate" --version | grep -q 'version 14\.'; then
+      clang_format=$candidate
+      return
+    fi
+  done
+  install clang-format-14 || fail "needs clang-format 14 (Debian 12 has it)"
+  clang_format=clang-format-14
+}
+
+# From npm, kept outside the checkout.
+find_buildifier() {
+  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/lipschitz/buildifier
+  buildifier=$cache/node_modules/.bin/buildifier
+  [ -x "$buildifier" ] && return
+  command -v npm >/dev/null || install npm || fail "needs npm, for @bazel/buildifier"
+  npm install --silent --no-audit --no-fund --prefix "$cache" \
+    @bazel/buildifier@6.4.0 >&2 || fail "npm could not install @bazel/buildifier"
+}
+
+files() {
+  local listed
+  listed=$(git ls-files "$@") || fail "git ls-files failed; its reason is above"
+  [ -n "$listed" ] || fail "git knows no file of $*"
+  printf '%s\n' "$listed"
+}
+
+find_clang_format
+find_buildifier
+sources=$(files '*.h' '*.cc')
+# libtorch.BUILD is a template that is not Starlark before it is filled in.
+builds=$(files WORKSPACE BUILD '*/BUILD' '*.BUILD' '*.bzl' |
   grep -v '^third_party/libtorch/libtorch.BUILD$')
 
-if [ "$fix" = --fix ]; then
-  clang-format -i "${sources[@]}"
-  "${buildifier[@]}" -mode=fix "${builds[@]}"
+if [ "${1:-}" = --fix ]; then
+  xargs "$clang_format" -i <<<"$sources"
+  xargs "$buildifier" -mode=fix <<<"$builds"
   exit
 fi
 status=0
-clang-format --dry-run -Werror "${sources[@]}" || status=1
-"${buildifier[@]}" -mode=check "${builds[@]}" || status=1
-[ "$status" = 0 ] || echo "check_format: run tools/check_format.sh --fix" >&2
-exit "$status"
+xargs "$clang_format" --dry-run -Werror <<<"$sources" || status=1
+xargs "$buildifier" -mode=check <<<"$builds" || status=1
+[ "$status" = 0 ] || fail "run tools/check_format.sh --fix"

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Sets the machine up, runs every experiment in the quick preset with three
-# seeds, and makes every table and figure. Run again, it goes on where it
-# stopped. Arguments go to the program: tools/reproduce.sh --preset=paper
+# seeds, and makes every table and figure, in reproduced/: to be laid beside the
+# committed ones in results/. Run again, it goes on where it stopped. Arguments go
+# to the program: tools/reproduce.sh --preset=paper
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "$0")/.."
 
 tools/setup.sh
-exec bazel run --noshow_progress --ui_event_filters=-info \
-  //experiments:reproduce -- "$@"
+bazel build //experiments:reproduce
+# The user's flags come last, so that they win.
+BUILD_WORKSPACE_DIRECTORY=$PWD BUILD_WORKING_DIRECTORY=$caller \
+  exec bazel-bin/experiments/reproduce --results_dir="$PWD/reproduced" "$@"

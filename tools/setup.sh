@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the project needs on Debian 12 and 13; silent and quick when
 # nothing is missing. Elsewhere it says what to install by hand.
+# LIPSCHITZ_SKIP_SETUP=1 skips it, for systems that were set up by hand.
 set -euo pipefail
+
+[ "${LIPSCHITZ_SKIP_SETUP:-0}" = 1 ] && exit
 
 packages=(
   # Bazel and its rule sets, the compiler
@@ -21,15 +24,11 @@ fail() {
   exit 1
 }
 
+can_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
+
 # Runs a command as root: itself, or through sudo.
 as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "needs root to run '$*'; install sudo, or run it as root"
-  fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 explain_elsewhere() {
@@ -38,11 +37,12 @@ setup: this script installs Debian 12 (bookworm) and 13 (trixie) packages, and
 setup: this system is '$1'. By hand, what is needed:
 setup:   Bazel 4.2 or newer with WORKSPACE support, and its rule sets under
 setup:     /usr/share/bazel (packages bazel-rules-cc, -java, -proto, -skylib,
-setup:     -platforms), a C++17 compiler, gnuplot
+setup:     -platforms), a C++17 compiler, gnuplot, git
 setup:   LibTorch 1.13 or newer: Debian's libtorch-dev, or any other whose
 setup:     folder the environment variable LIBTORCH names
 setup:   development files of Abseil, gflags, GoogleTest with gMock, Google
 setup:     Benchmark, nlohmann-json 3 and zlib; OpenBLAS built with OpenMP
+setup: then LIPSCHITZ_SKIP_SETUP=1 lets the other scripts go on without it.
 TEXT
   exit 1
 }
@@ -50,23 +50,29 @@ TEXT
 missing_packages() {
   local package
   for package in "${packages[@]}"; do
-    case "$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null)" in
-      'install ok installed') ;;
+    case "$(dpkg-query --show --showformat='${Status}\n' "$package" 2>/dev/null)" in
+      *' ok installed'*) ;;
       *) printf '%s\n' "$package" ;;
     esac
   done
 }
 
+# The package lists may be partly out of reach; what matters is the installation.
+apt_install() {
+  local apt=(env DEBIAN_FRONTEND=noninteractive
+    apt-get -qq -o DPkg::Lock::Timeout=600)
+  as_root "${apt[@]}" update || echo "the package lists could not be updated"
+  as_root "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
 install_missing() {
-  local missing
+  local missing log
   mapfile -t missing < <(missing_packages)
   [ "${#missing[@]}" = 0 ] && return
   say "installing ${missing[*]}"
-  local log
-  log=$(mktemp)
-  if ! { as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-      --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+  can_be_root || fail "that needs root: run tools/setup.sh as root, or install sudo"
+  log=$(mktemp) || fail "cannot write to ${TMPDIR:-/tmp}"
+  if ! apt_install "${missing[@]}" </dev/null >"$log" 2>&1; then
     cat "$log" >&2
     rm -f "$log"
     fail "the installation failed; the reason is above"
@@ -78,18 +84,20 @@ install_missing() {
 # times slower; OpenBLAS with pthreads oversubscribes the processors and does not
 # follow LibTorch's number of threads.
 choose_blas() {
-  local triplet link wanted
-  triplet=$(gcc -dumpmachine)
+  local libraries link wanted
+  libraries=/usr/lib/$(/usr/bin/gcc -print-multiarch)
+  [ -e "$libraries/openblas-openmp/libblas.so.3" ] ||
+    fail "$libraries/openblas-openmp/libblas.so.3 is not there, although libopenblas0-openmp is installed"
   for link in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
-    wanted=/usr/lib/$triplet/openblas-openmp/$link
+    wanted=$libraries/openblas-openmp/$link
     [ -e "$wanted" ] || continue
-    [ "$(readlink -f "/usr/lib/$triplet/$link")" = "$(readlink -f "$wanted")" ] && continue
+    [ "$(readlink -f "$libraries/$link")" = "$(readlink -f "$wanted")" ] && continue
     say "choosing $wanted"
-    as_root update-alternatives --set "$link-$triplet" "$wanted" >/dev/null
+    can_be_root || fail "that needs root: run tools/setup.sh as root, or install sudo"
+    as_root update-alternatives --set "$link-$(basename "$libraries")" "$wanted" >/dev/null
   done
-  wanted=/usr/lib/$triplet/openblas-openmp/libblas.so.3
-  [ "$(readlink -f "/usr/lib/$triplet/libblas.so.3")" = "$(readlink -f "$wanted")" ] ||
-    fail "libblas.so.3 is $(readlink -f "/usr/lib/$triplet/libblas.so.3"), not OpenBLAS with OpenMP"
+  [ "$(readlink -f "$libraries/libblas.so.3")" = "$(readlink -f "$libraries/openblas-openmp/libblas.so.3")" ] ||
+    fail "libblas.so.3 is $(readlink -f "$libraries/libblas.so.3"), not OpenBLAS with OpenMP"
 }
 
 id=unknown

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/common/figure.h"
+#include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/spherical_shells.h"
 #include "lipschitz/losses/dual_wasserstein.h"
@@ -23,8 +24,9 @@ constexpr int kVersion = 1;
 
 // Every sample of P is at distance 1 from every sample of Q.
 constexpr double kExactDistance = 1.0;
-// What float64 may add to an estimate that is exactly 1.
+// More than this above the exact distance, or K above 1, and the run fails.
 constexpr double kEstimateAllowance = 1e-6;
+constexpr double kConstantAllowance = 1e-5;
 
 constexpr double kPlotEnd = 1.2;
 constexpr double kPlotStep = 0.025;
@@ -181,7 +183,17 @@ absl::StatusOr<RunOutcome> TrainCritic(const Variant& variant,
       LipschitzRecord{norm, estimate.lipschitz_constant, curve.steepest};
   outcome.history = trained.history;
   outcome.seconds = trained.seconds;
-  if (estimate.value > kExactDistance + kEstimateAllowance) {
+  // Written so that a value that is not a number fails too.
+  const bool constrained = variant.constraint != ConstraintKind::kNone &&
+                           variant.constraint != ConstraintKind::kParseval;
+  if (constrained &&
+      !(estimate.lipschitz_constant <= 1.0 + kConstantAllowance)) {
+    outcome.verdict = absl::FailedPreconditionError(
+        absl::StrFormat("certificate broken: the constrained network has the "
+                        "proven constant %.9f",
+                        estimate.lipschitz_constant));
+  }
+  if (!(estimate.value <= kExactDistance + kEstimateAllowance)) {
     outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
         "certificate broken: the estimate %.9f, divided by the proven K = "
         "%.9f, is above the exact distance",
@@ -269,8 +281,13 @@ absl::StatusOr<std::vector<Run>> AbsoluteValueExperiment::Plan(
                                  hidden_layers, " hidden");
         run.config = ConfigOf(variant, training);
         run.slug = MakeSlug(absl::StrCat(constraint_name, "-", hidden_layers,
-                                         "x-", activation_name),
+                                         "x-", variant.activation.Name()),
                             preset, ConfigOf(variant, standard), &run.config);
+        for (const Run& other : runs) {
+          if (other.slug != run.slug) continue;
+          return absl::InvalidArgumentError(
+              absl::StrCat("the variant '", run.label, "' is listed twice"));
+        }
         run.execute = [variant, training](const RunContext& context) {
           return TrainCritic(variant, training, context);
         };

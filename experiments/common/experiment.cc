@@ -53,10 +53,11 @@ std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {
     auto group = std::find_if(groups.begin(), groups.end(),
                               [&](const VariantRecords& candidate) {
                                 return candidate.preset == record.preset &&
-                                       candidate.variant == record.variant;
+                                       candidate.variant == record.variant &&
+                                       candidate.config == record.config;
                               });
     if (group == groups.end()) {
-      groups.push_back({record.variant, record.preset, {}, 0});
+      groups.push_back({record.variant, record.config, record.preset, {}, 0});
       group = groups.end() - 1;
     }
     if (record.ok()) {

@@ -87,16 +87,17 @@ bool IsStandard(const Record& record);
 std::vector<Record> StandardRecords(const std::vector<Record>& records,
                                     Preset preset);
 
-// Records of one variant, over seeds.
+// Records of one variant with one configuration, over seeds.
 struct VariantRecords {
   Json variant;
+  Json config;
   std::string preset;
   std::vector<const Record*> ok;
   int failed = 0;
 };
 
-// Grouped by preset and variant, in the order of first appearance. The pointers
-// are into `records`.
+// Grouped by preset, variant and configuration, in the order of first
+// appearance. The pointers are into `records`.
 std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records);
 
 // The values of a metric over the ok records.

@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
 
@@ -49,11 +51,23 @@ bool IsSet(const char* flag) {
 void ParseFlags(int argc, char** argv, const std::string& usage) {
   GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kBadFlags); };
   gflags::SetUsageMessage(usage);
+  // gflags opens the file itself, in the folder that `bazel run` chose.
+  std::vector<std::string> arguments(argv, argv + argc);
+  for (int i = 1; i < argc; ++i) {
+    for (const std::string prefix : {"--flagfile=", "-flagfile="}) {
+      if (!absl::StartsWith(arguments[i], prefix)) continue;
+      arguments[i] = prefix + UserPath(arguments[i].substr(prefix.size()));
+      argv[i] = arguments[i].data();
+    }
+  }
   gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
   if (IsSet("help") || IsSet("helpfull") || IsSet("helpshort")) {
     gflags::ShowUsageWithFlagsRestrict(argv[0], "experiments/");
     std::exit(0);
   }
+  // What else gflags answers by itself (--version, --helpxml, ...).
+  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(0); };
+  gflags::HandleCommandLineHelpFlags();
   if (argc > 1) {
     std::fprintf(stderr,
                  "ERROR: '%s' is not a flag; flags look like --seed=1 (see "
@@ -79,8 +93,6 @@ std::string DefaultResultsDir() {
 absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   CommonSettings settings;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.preset, ParsePreset(FLAGS_preset));
-  // LibTorch's generator on the CPU takes 32 bits and would drop the others.
-  constexpr uint64_t kLargestSeed = 0xffffffff;
   if (FLAGS_seed > kLargestSeed) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--seed must be at most ", kLargestSeed, ", got ", FLAGS_seed));

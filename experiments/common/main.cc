@@ -25,11 +25,16 @@ void OnSignal(int signal) {
 
 }  // namespace
 
-int ReportError(const absl::Status& status) {
+int ReportFailure(const absl::Status& status) {
   std::fprintf(stderr, "ERROR: %s\n", std::string(status.message()).c_str());
+  return kExitFailed;
+}
+
+int ReportError(const absl::Status& status) {
+  const int failed = ReportFailure(status);
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status)
              ? kExitBadInput
-             : kExitFailed;
+             : failed;
 }
 
 void WarnAboutBlas() {
@@ -89,7 +94,7 @@ int RunExperiment(const Experiment& experiment,
   std::fflush(stdout);
   const absl::Status reported =
       WriteReportFromRecords(experiment, settings.results_dir);
-  if (!reported.ok()) return ReportError(reported);
+  if (!reported.ok()) return ReportFailure(reported);
   display.Notice(absl::StrCat("records: ", settings.results_dir, "/records/",
                               experiment.name(),
                               "\ntables and figures: ", settings.results_dir,

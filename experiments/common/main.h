@@ -20,6 +20,9 @@ inline constexpr int kExitInterrupted = 130;
 // NotFound, else kExitFailed.
 int ReportError(const absl::Status& status);
 
+// The same for what went wrong while running: always kExitFailed.
+int ReportFailure(const absl::Status& status);
+
 // Warns once on standard error when the process runs on the reference BLAS.
 void WarnAboutBlas();
 

@@ -1,5 +1,7 @@
 #include "experiments/common/runner.h"
 
+#include <ATen/Parallel.h>
+#include <torch/version.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -18,14 +20,18 @@ std::string CheckpointPath(const std::string& results_dir, const Task& task) {
                       "/", task.run.slug, "-s", task.seed, ".checkpoint");
 }
 
-// What a checkpoint or a record must agree in to be of the same training.
-std::string Fingerprint(const Task& task) {
+// What a checkpoint must agree in to be of the same training. Another device,
+// number of threads or LibTorch would go on with other rounding errors.
+std::string Fingerprint(const Task& task, const std::string& device) {
   const Json identity = {{"experiment", task.experiment->name()},
                          {"preset", PresetName(task.preset)},
                          {"seed", task.seed},
                          {"variant", task.run.variant},
                          {"dataset", task.run.dataset},
-                         {"config", task.run.config}};
+                         {"config", task.run.config},
+                         {"device", device},
+                         {"threads", at::get_num_threads()},
+                         {"libtorch", TORCH_VERSION}};
   return identity.dump();
 }
 
@@ -70,7 +76,10 @@ class Runner {
     }
     LIPSCHITZ_ASSIGN_OR_RETURN(Record record, Execute(task));
     LIPSCHITZ_RETURN_IF_ERROR(WriteRecord(settings_.results_dir, record));
-    unlink(CheckpointPath(settings_.results_dir, task).c_str());
+    // A run that failed may be mended; its training is kept.
+    if (record.ok()) {
+      unlink(CheckpointPath(settings_.results_dir, task).c_str());
+    }
     ++result->executed;
     if (!record.ok()) ++result->failed;
     display_.EndRun(Describe(*task.experiment, record));
@@ -85,7 +94,7 @@ class Runner {
     context.seed = task.seed;
     context.device = device_;
     context.checkpoint.path = CheckpointPath(settings_.results_dir, task);
-    context.checkpoint.fingerprint = Fingerprint(task);
+    context.checkpoint.fingerprint = Fingerprint(task, device_);
     context.checkpoint.resume = settings_.resume;
     context.checkpoint.every_steps = settings_.checkpoint_steps;
     context.progress = [this](const TrainingProgress& progress) {

@@ -27,6 +27,9 @@ enum class ProgressMode {
 
 absl::StatusOr<ProgressMode> ParseProgressMode(const std::string& name);
 
+// LibTorch's generator on the CPU takes 32 bits and would drop the others.
+inline constexpr uint64_t kLargestSeed = 0xffffffff;
+
 struct CommonSettings {
   Preset preset = Preset::kQuick;
   uint64_t seed = 0;

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "lipschitz/activations/functional.h"
 
@@ -49,6 +50,10 @@ std::string ActivationSpec::Name() const {
   if (kind == ActivationKind::kGroupSort ||
       (kind == ActivationKind::kMaxOut && group_size != 2)) {
     absl::StrAppend(&name, group_size);
+  }
+  if (kind == ActivationKind::kLeakyRelu &&
+      negative_slope != ActivationSpec().negative_slope) {
+    absl::StrAppend(&name, absl::StrFormat("%.17g", negative_slope));
   }
   return name;
 }
@@ -95,7 +100,10 @@ double ActivationSpec::LipschitzConstant(Norm) const {
   // map has constant 1 in every p-norm. So has CReLU:
   // |x⁺ − y⁺| + |x⁻ − y⁻| = |x − y| for numbers.
   if (kind == ActivationKind::kLeakyRelu) {
-    return std::max(1.0, std::abs(negative_slope));
+    // float32 tensors are multiplied by the slope as rounded to float32.
+    const double slope = std::abs(negative_slope);
+    return std::max(
+        {1.0, slope, static_cast<double>(static_cast<float>(slope))});
   }
   return 1.0;
 }
@@ -139,6 +147,15 @@ absl::StatusOr<ActivationSpec> ParseActivation(const std::string& name) {
       if (!valid.ok()) return valid;
       return spec;
     }
+  }
+  const std::string leaky = "leaky_relu";
+  double slope = 0.0;
+  if (absl::StartsWith(name, leaky) &&
+      absl::SimpleAtod(name.substr(leaky.size()), &slope)) {
+    const ActivationSpec spec = ActivationSpec::LeakyRelu(slope);
+    const absl::Status valid = spec.Validate();
+    if (!valid.ok()) return valid;
+    return spec;
   }
   return absl::InvalidArgumentError(
       absl::StrCat("unknown activation '", name,
@@ -185,16 +202,8 @@ torch::Tensor ActivationImpl::forward(const torch::Tensor& x) {
 }
 
 absl::StatusOr<BoundTable> ActivationImpl::LipschitzBounds() {
-  BoundTable table;
-  for (Norm in : kAllNorms) {
-    for (Norm out : kAllNorms) {
-      // To the same norm, and from there to a smaller one.
-      if (static_cast<int>(in) <= static_cast<int>(out)) {
-        table.Set(in, out, spec_.LipschitzConstant(in));
-      }
-    }
-  }
-  return table;
+  // The constant is the same in every norm.
+  return BoundTable::SameNorm(spec_.LipschitzConstant(Norm::kL2));
 }
 
 void ActivationImpl::pretty_print(std::ostream& stream) const {

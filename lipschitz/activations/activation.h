@@ -51,7 +51,8 @@ struct ActivationSpec {
 
   // "identity", "relu", "leaky_relu", "abs", "crelu", "maxout", "maxmin",
   // "groupsort4" (the group size follows), "fullsort"; "maxout3" for other
-  // groups than pairs. ParseActivation is the inverse.
+  // groups than pairs, "leaky_relu0.1" for other slopes than 0.2.
+  // ParseActivation is the inverse.
   std::string Name() const;
 
   absl::Status Validate() const;

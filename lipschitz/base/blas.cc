@@ -29,8 +29,8 @@ BlasInfo DetectBlas() {
   blas.library = RealPath(where.dli_fname);
 
   // Only that library and what it needs are asked whether it is OpenBLAS:
-  // Debian's libblas.so.3 may be any BLAS, and OpenBLAS may be loaded beside it,
-  // for LAPACK, without answering for a product.
+  // Debian's libblas.so.3 may be any BLAS, and OpenBLAS may be loaded beside
+  // it, for LAPACK, without answering for a product.
   using GetParallel = int (*)();
   using GetConfig = char* (*)();
   GetParallel parallel = nullptr;
@@ -43,11 +43,14 @@ BlasInfo DetectBlas() {
     if (config != nullptr) blas.description = config();
     dlclose(library);
   }
-  if (absl::StrContains(blas.library, "mkl")) {
+  const std::string file =
+      blas.library.substr(blas.library.find_last_of('/') + 1);
+  if (absl::StrContains(file, "mkl")) {
     blas.name = "mkl";
-  } else if (absl::StrContains(blas.library, "blis")) {
+  } else if (absl::StrContains(file, "blis") ||
+             absl::StrContains(blas.library, "/blis")) {
     blas.name = "blis";
-  } else if (absl::StrContains(blas.library, "atlas")) {
+  } else if (absl::StrContains(blas.library, "/atlas/")) {
     blas.name = "atlas";
   } else if (parallel != nullptr) {
     const int kind = parallel();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -78,11 +79,14 @@ absl::Status WriteFileAtomically(const std::string& path,
     const absl::Status created = CreateFolder(parent.string());
     if (!created.ok()) return created;
   }
-  // One name per process: two processes never share a temporary file.
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
-  const int file =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  // A name that no other writer has, on this machine or another.
+  std::string temporary = absl::StrCat(path, ".XXXXXX.tmp");
+  const int file = mkostemps(temporary.data(), /*suffixlen=*/4, O_CLOEXEC);
   if (file < 0) return SystemError("write", path, errno);
+  // mkostemps gives the file to its owner alone.
+  const mode_t mask = umask(0);
+  umask(mask);
+  fchmod(file, 0666 & ~mask);
   int error = WriteAndFlush(file, content);
   if (close(file) != 0 && error == 0) error = errno;
   if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;

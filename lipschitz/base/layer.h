@@ -22,7 +22,9 @@ class LayerImpl : public torch::nn::Module {
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
 
   // Bounds for every pair of norms, proven for the weights as stored, in
-  // evaluation: rounded upwards in float64. The default is an error.
+  // evaluation, in exact arithmetic: the computation of the bound is rounded
+  // upwards in float64; how forward itself rounds is not part of it. The
+  // default is an error.
   virtual absl::StatusOr<BoundTable> LipschitzBounds();
 
   // ‖f(x) − f(y)‖_out ≤ bound · ‖x − y‖_in. An error where no finite bound is

@@ -153,16 +153,7 @@ class ParsevalConstraint : public WeightConstraint {
 
   void AfterOptimizerStep(torch::Tensor raw) override {
     torch::NoGradGuard no_grad;
-    BjorckOptions step;
-    step.order = 1;
-    step.beta = beta_;
-    step.scaling = BjorckScaling::kNone;
-    step.iterations = 1;
-    step.report = false;
-    const absl::StatusOr<BjorckResult> result = Bjorck(raw, step);
-    // A weight that is not finite is the training loop's to report; here it
-    // stays as it is.
-    if (result.ok()) raw.copy_(result->weight);
+    raw.copy_(BjorckStep(raw, /*order=*/1, beta_));
   }
 
  private:

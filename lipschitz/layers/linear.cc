@@ -69,14 +69,14 @@ absl::StatusOr<torch::Tensor> LinearImpl::ConstrainedWeight() {
 }
 
 absl::StatusOr<torch::Tensor> LinearImpl::EvaluationWeight() {
-  const auto version = static_cast<int64_t>(weight._version());
-  const bool fresh = cached_.defined() &&
-                     cached_from_.data_ptr() == weight.data_ptr() &&
-                     cached_version_ == version &&
-                     cached_.scalar_type() == weight.scalar_type() &&
-                     cached_.device() == weight.device();
-  if (fresh) return cached_;
   torch::NoGradGuard no_grad;
+  // By value: LibTorch's version counter misses writes through data(), which
+  // its own optimisers make, and reading a checkpoint.
+  if (cached_.defined() && cached_from_.scalar_type() == weight.scalar_type() &&
+      cached_from_.device() == weight.device() &&
+      torch::equal(cached_from_, weight)) {
+    return cached_;
+  }
   ++constraint_evaluations_;
   auto constrained = constraint_->Constrain(weight.detach());
   if (!constrained.ok()) {
@@ -86,24 +86,26 @@ absl::StatusOr<torch::Tensor> LinearImpl::EvaluationWeight() {
   // A copy: without a constraint it would share the parameter's memory and
   // change with it.
   cached_ = constrained->detach().clone();
-  // An alias keeps the memory, so that another weight cannot come to lie there
-  // (loading a checkpoint replaces the memory and leaves the version as it is).
-  cached_from_ = weight.detach();
-  cached_version_ = version;
+  cached_from_ = weight.detach().clone();
   return cached_;
 }
 
 absl::StatusOr<BoundTable> LinearImpl::LipschitzBounds() {
   const bool was_training = is_training();
   if (was_training) constraint_->eval();
-  const auto weight_in_use = EvaluationWeight();
+  const auto weight_in_use =
+      CatchTorch("layer '" + name() + "'", [&] { return EvaluationWeight(); });
   if (was_training) constraint_->train();
   if (!weight_in_use.ok()) return weight_in_use.status();
   auto bounds = OperatorNormBounds(*weight_in_use);
   if (!bounds.ok()) {
     return WithContext(bounds.status(), absl::StrCat("layer '", name(), "'"));
   }
-  return bounds->Times(config_.scale);
+  // forward multiplies by the scale as rounded to the weight's type.
+  const bool narrow = weight.scalar_type() == torch::kFloat;
+  return bounds->Times(
+      narrow ? static_cast<double>(static_cast<float>(config_.scale))
+             : config_.scale);
 }
 
 void LinearImpl::AfterOptimizerStep() {

@@ -81,7 +81,6 @@ class LinearImpl : public LayerImpl {
   // The constrained weight in evaluation, and what it was computed from.
   torch::Tensor cached_;
   torch::Tensor cached_from_;
-  int64_t cached_version_ = -1;
   int64_t constraint_evaluations_ = 0;
 };
 TORCH_MODULE(Linear);

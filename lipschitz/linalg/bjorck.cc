@@ -79,7 +79,8 @@ double ScaleOf(const at::Tensor& w, const BjorckOptions& options) {
       const double gram = std::sqrt(SmallerGram(unit).norm().item<double>());
       const double bound =
           std::min({frobenius, std::sqrt(rows * columns), gram});
-      // Above rounding: a norm that is 1e-6 above 1 still converges.
+      // Rounding may put it below the norm by 1e-6, which is far from the
+      // limit.
       return largest * bound;
     }
   }
@@ -142,6 +143,10 @@ absl::Status BjorckOptions::Validate() const {
         power_iterations));
   }
   return absl::OkStatus();
+}
+
+at::Tensor BjorckStep(const at::Tensor& w, int order, double beta) {
+  return Step(w, Defect(w), order, beta);
 }
 
 absl::StatusOr<BjorckResult> Bjorck(const at::Tensor& w,

@@ -76,6 +76,10 @@ struct BjorckResult {
   double largest_singular_value;
 };
 
+// One iteration on `w`, unscaled and unchecked: a weight that is not finite, or
+// too large, gives one that is not finite.
+at::Tensor BjorckStep(const at::Tensor& w, int order = 1, double beta = 0.5);
+
 // `w`: a floating point matrix (rows, columns), finite, not empty. With more
 // rows than columns the columns become orthonormal, otherwise the rows. The
 // Gram matrix is formed on the smaller side. A zero singular value stays zero.

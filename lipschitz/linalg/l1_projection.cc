@@ -65,7 +65,7 @@ at::Tensor ScaleRowsToL1Norm(const at::Tensor& w, RowScaling scaling,
       scaling == RowScaling::kOnlyDown
           ? norm.clamp_min(radius)
           : at::where(norm > 0, norm, at::full_like(norm, radius));
-  return w * (radius / divisor);
+  return w / divisor * radius;
 }
 
 }  // namespace lipschitz

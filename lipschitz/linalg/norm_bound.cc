@@ -116,8 +116,7 @@ absl::StatusOr<double> SpectralNormUpperBound(
     std::frexp(largest, &exponent);
     // Beyond that 2^∓exponent itself is not a float64.
     exponent = std::clamp(exponent, -1000, 1000);
-    matrix = at::ldexp(matrix, at::scalar_tensor(-exponent, at::kDouble))
-                 .contiguous();
+    matrix = (matrix * std::ldexp(1.0, -exponent)).contiguous();
     const double n = static_cast<double>(matrix.size(1));
     const at::Tensor gram = at::mm(matrix, matrix.t());
     const double frobenius = FrobeniusUp(matrix);

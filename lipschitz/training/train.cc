@@ -93,8 +93,16 @@ class Loop {
                         options_.schedule.Factor(state_.step, options_.steps);
     SetLearningRate(optimizer_, rate);
     optimizer_.zero_grad();
-    LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor loss,
-                               hooks_.loss(state_.step));
+    const auto computed =
+        CatchTorch("loss", [&]() -> absl::StatusOr<torch::Tensor> {
+          return hooks_.loss(state_.step);
+        });
+    if (!computed.ok()) {
+      return WithContext(
+          computed.status(),
+          absl::StrCat("step ", state_.step + 1, " of ", options_.steps));
+    }
+    const torch::Tensor& loss = *computed;
     const double value = loss.item<double>();
     if (!std::isfinite(value)) return NotFinite("loss", value);
     loss.backward();

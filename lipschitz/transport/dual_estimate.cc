@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/losses/dual_wasserstein.h"
 
@@ -16,30 +17,7 @@ double VarianceOfMean(const torch::Tensor& values) {
          static_cast<double>(values.numel());
 }
 
-torch::Dtype DtypeOf(const LayerImpl& module) {
-  const auto parameters = module.parameters();
-  return parameters.empty() ? torch::kFloat : parameters[0].scalar_type();
-}
-
 }  // namespace
-
-Float64Evaluation::Float64Evaluation(LayerImpl& module)
-    : module_(module),
-      was_training_(module.is_training()),
-      dtype_(DtypeOf(module)) {
-  for (const auto& part : module_.modules(/*include_self=*/false)) {
-    below_.emplace_back(part, part->is_training());
-  }
-  module_.to(torch::kDouble);
-  module_.eval();
-}
-
-Float64Evaluation::~Float64Evaluation() {
-  module_.to(dtype_);
-  module_.train(was_training_);
-  // Setting the mode of a module sets that of all below it.
-  for (const auto& [part, was_training] : below_) part->train(was_training);
-}
 
 absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
                                                 const torch::Tensor& p,
@@ -65,6 +43,12 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
     estimate.standard_error =
         std::sqrt(VarianceOfMean(on_p) + VarianceOfMean(on_q)) /
         estimate.lipschitz_constant;
+    if (!std::isfinite(estimate.value)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "dual estimate: the critic's mean values are ",
+          on_p.mean().item<double>(), " and ", on_q.mean().item<double>(),
+          "; a sample or a bias is not finite"));
+    }
     return estimate;
   });
 }

@@ -4,9 +4,6 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <memory>
-#include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lipschitz/base/layer.h"
@@ -15,7 +12,9 @@
 namespace lipschitz {
 
 struct DualEstimate {
-  // (mean f(P) − mean f(Q)) / K. On the samples it never exceeds their W1.
+  // (mean f(P) − mean f(Q)) / K. On the samples it never exceeds their W1, up
+  // to the float64 rounding of the critic: about 1e-16 of the largest value
+  // inside it, divided by K.
   double value = 0.0;
   // Of `value` as an estimate for the distributions that the samples are from.
   double standard_error = 0.0;
@@ -27,28 +26,11 @@ struct DualEstimate {
 // (samples, 1). It is evaluated and bounded in float64 and in evaluation mode,
 // and left as it was found.
 //
-// Errors: a critic with more outputs than one, or that states no bound; a bound
-// of 0 (a constant critic) gives the value 0.
+// Errors: a critic with more outputs than one, or that states no bound; values
+// that are not finite. A bound of 0 (a constant critic) gives the value 0.
 absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
                                                 const torch::Tensor& p,
                                                 const torch::Tensor& q,
                                                 Norm ground_norm);
-
-// A module in float64 and evaluation mode, while this object lives. Widening
-// and narrowing back keeps every float32 as it was.
-class Float64Evaluation {
- public:
-  explicit Float64Evaluation(LayerImpl& module);
-  ~Float64Evaluation();
-  Float64Evaluation(const Float64Evaluation&) = delete;
-  Float64Evaluation& operator=(const Float64Evaluation&) = delete;
-
- private:
-  LayerImpl& module_;
-  bool was_training_;
-  // Every module below, outer ones first, and whether it was in training mode.
-  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> below_;
-  torch::Dtype dtype_;
-};
 
 }  // namespace lipschitz

@@ -1,5 +1,6 @@
 #include "tests/testing/tensors.h"
 
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
@@ -43,7 +44,7 @@ std::vector<at::Tensor> Leaves(const std::vector<at::Tensor>& inputs) {
       const auto value_at = [&](double offset) {
         moved = Leaves(inputs);
         {
-          at::NoGradGuard no_grad;
+          c10::NoGradGuard no_grad;
           moved[i].reshape({-1})[j].add_(offset);
         }
         return Functional(function(moved)).item<double>();

@@ -6,8 +6,16 @@ package: it has include/ and lib/.
 
 _DEBIAN_API = "/usr/include/torch/csrc/api/include"
 
-def _version(ctx, header):
+def _version(ctx, include):
+    """The version of the LibTorch whose headers are in the folder `include`."""
+    header = include + "/torch/csrc/api/include/torch/version.h"
     text = ctx.read(header)
+
+    # Newer releases only include the file that has the numbers.
+    moved = include + "/torch/headeronly/version.h"
+    if "#define TORCH_VERSION_MAJOR" not in text and ctx.path(moved).exists:
+        header = moved
+        text = ctx.read(header)
     parts = []
     for part in ["MAJOR", "MINOR", "PATCH"]:
         key = "#define TORCH_VERSION_%s " % part
@@ -24,13 +32,15 @@ def _debian(ctx):
              "or set LIBTORCH to the folder of another LibTorch (it holds include/ and lib/).")
     ctx.symlink(_DEBIAN_API, "api")
     return struct(
-        version = _version(ctx, _DEBIAN_API + "/torch/version.h"),
+        version = _version(ctx, "/usr/include"),
         includes = ["api"],
         headers = ["api/**"],
         linkopts = ["-ltorch", "-ltorch_cpu", "-lc10"],
     )
 
 def _folder(ctx, folder):
+    if not folder.startswith("/") or " " in folder:
+        fail("libtorch: LIBTORCH=%s must be an absolute path without spaces." % folder)
     for need in ["include/torch/csrc/api/include/torch/torch.h", "lib/libtorch_cpu.so", "lib/libc10.so"]:
         if not ctx.path(folder + "/" + need).exists:
             fail("libtorch: LIBTORCH=%s has no %s. It must be the folder of an unpacked LibTorch, with include/ and lib/." % (folder, need))
@@ -45,7 +55,7 @@ def _folder(ctx, folder):
         # Nothing refers to the CUDA library by name: it registers itself when loaded.
         linkopts += ["-Wl,--push-state,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-Wl,--pop-state"]
     return struct(
-        version = _version(ctx, folder + "/include/torch/csrc/api/include/torch/version.h"),
+        version = _version(ctx, folder + "/include"),
         includes = ["include/torch/csrc/api/include", "include"],
         headers = ["include/**"],
         linkopts = linkopts,

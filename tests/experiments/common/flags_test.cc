@@ -112,8 +112,19 @@ TEST_F(FlagsTest, UnknownAndMalformedFlagsExitWithTwo) {
               ExitedWithCode(2), "'paper' is not a flag");
 }
 
+TEST_F(FlagsTest, ARelativeFlagFileIsTheUsers) {
+  const std::string folder = ::testing::TempDir() + "/flags";
+  ASSERT_TRUE(WriteFileAtomically(folder + "/my.flags", "--seed=17\n").ok());
+  setenv("BUILD_WORKING_DIRECTORY", folder.c_str(), 1);
+  const auto settings = Parse({"--flagfile=my.flags"});
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->seed, 17u);
+}
+
 TEST_F(FlagsTest, HelpExitsWithZero) {
   EXPECT_EXIT(Parse({"--help"}).status().IgnoreError(), ExitedWithCode(0), "");
+  EXPECT_EXIT(Parse({"--version"}).status().IgnoreError(), ExitedWithCode(0),
+              "");
 }
 
 TEST_F(FlagsTest, PathsAreTheUsersAlsoUnderBazelRun) {

@@ -173,6 +173,22 @@ TEST(LinearTest, BoundsAreNotBelowWhatPairsOfPointsShow) {
   }
 }
 
+// LibTorch's own SGD writes so, and weight clipping usually does; the version
+// counter does not see it.
+TEST(LinearTest, EvaluationAndBoundNoticeWritesThroughData) {
+  Linear layer = RandomLayer(Config(ConstraintKind::kNone, 4, 3));
+  const torch::Tensor x = torch::randn({2, 4});
+  for (const bool training : {false, true}) {
+    layer->train(training);
+    const torch::Tensor before = layer->forward(x) - layer->bias;
+    const double bound = *layer->LipschitzBound(Norm::kL2);
+    layer->weight.data().mul_(10);
+    EXPECT_TRUE(testing::TensorsNear(layer->forward(x) - layer->bias,
+                                     10 * before, 1e-3));
+    EXPECT_NEAR(*layer->LipschitzBound(Norm::kL2), 10 * bound, 1e-4 * bound);
+  }
+}
+
 TEST(LinearTest, ScaleMultipliesTheBoundAndBiasDoesNotMatter) {
   for (const ConstraintKind kind : AllKinds()) {
     LinearConfig config = Config(kind, 7, 5);
@@ -184,8 +200,9 @@ TEST(LinearTest, ScaleMultipliesTheBoundAndBiasDoesNotMatter) {
       scaled->bias.fill_(1e6);
     }
     for (const Norm norm : kAllNorms) {
+      // By the factor that float32 tensors are really multiplied by.
       EXPECT_NEAR(*scaled->LipschitzBound(norm) / *plain->LipschitzBound(norm),
-                  5.62341, 1e-12)
+                  static_cast<double>(5.62341f), 1e-12)
           << ConstraintName(kind);
     }
   }

@@ -291,7 +291,8 @@ TEST(TrainTest, ErrorsOfHooksAreReturned) {
   training.hooks.loss = [](int64_t) -> absl::StatusOr<torch::Tensor> {
     return absl::NotFoundError("no data");
   };
-  EXPECT_EQ(training.Run().status(), absl::NotFoundError("no data"));
+  EXPECT_EQ(training.Run().status(),
+            absl::NotFoundError("step 1 of 4: no data"));
   training.hooks.loss = [](int64_t) -> absl::StatusOr<torch::Tensor> {
     return torch::zeros({2, 3}).mm(torch::zeros({2, 3}));
   };

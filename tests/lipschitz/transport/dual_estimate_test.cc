@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
+#include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/layers/constraint.h"
@@ -290,6 +291,43 @@ TEST(DualEstimateTest, SamplesThatDoNotFitAreErrorsAndChangeNothing) {
     EXPECT_EQ(critic->weight.scalar_type(), at::kFloat);
     EXPECT_TRUE(critic->is_training());
   }
+}
+
+// A module with a counter, which is beyond what float32 counts exactly.
+class CountingImpl : public torch::nn::Module {
+ public:
+  CountingImpl() {
+    count = register_buffer(
+        "count",
+        torch::full({1}, (1 << 24) + 1, torch::TensorOptions(torch::kLong)));
+    half = register_buffer("half", torch::full({1}, 0.1, torch::kHalf));
+  }
+  torch::Tensor count;
+  torch::Tensor half;
+};
+
+TEST(Float64EvaluationTest, LeavesIntegersAloneAndEveryTypeAsItWas) {
+  CountingImpl module;
+  const torch::Tensor half = module.half.clone();
+  {
+    const Float64Evaluation evaluation(module);
+    EXPECT_EQ(module.count.scalar_type(), torch::kLong);
+    EXPECT_EQ(module.half.scalar_type(), torch::kDouble);
+  }
+  EXPECT_EQ(module.count.item<int64_t>(), (1 << 24) + 1);
+  EXPECT_EQ(module.half.scalar_type(), torch::kHalf);
+  EXPECT_TRUE(torch::equal(module.half, half));
+}
+
+TEST(DualEstimateTest, AValueThatIsNotFiniteIsAnError) {
+  MlpConfig config;
+  config.input_dim = 1;
+  config.hidden = {4};
+  Sequential critic = *MakeMlp(config);
+  const torch::Tensor p = torch::ones({3, 1});
+  const torch::Tensor q = torch::full({3, 1}, std::nan(""));
+  EXPECT_EQ(EstimateWithCritic(*critic, p, q, Norm::kL2).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(Float64EvaluationTest, LastsAsLongAsTheObject) {

@@ -20,7 +20,7 @@ namespace {
 // the key; FromJson catches.
 using KindTest = bool (Json::*)() const;
 
-const Json& Member(const Json& json, const std::string& key, KindTest is_kind,
+const Json& Member(const Json& json, const char* key, KindTest is_kind,
                    const char* kind) {
   const auto found = json.find(key);
   if (found == json.end()) {
@@ -33,10 +33,11 @@ const Json& Member(const Json& json, const std::string& key, KindTest is_kind,
 }
 
 std::string Text(const Json& json, const std::string& key) {
-  return Member(json, key, &Json::is_string, "a text").get<std::string>();
+  return Member(json, key.c_str(), &Json::is_string, "a text")
+      .get<std::string>();
 }
 
-const Json& Object(const Json& json, const std::string& key) {
+const Json& Object(const Json& json, const char* key) {
   return Member(json, key, &Json::is_object, "an object");
 }
 
@@ -45,7 +46,7 @@ double NumberOrNan(const Json& json, const std::string& key) {
   if (json.contains(key) && json.at(key).is_null()) {
     return std::numeric_limits<double>::quiet_NaN();
   }
-  return Member(json, key, &Json::is_number, "a number").get<double>();
+  return Member(json, key.c_str(), &Json::is_number, "a number").get<double>();
 }
 
 Metrics MetricsFromJson(const Json& json) {

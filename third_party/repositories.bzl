@@ -32,6 +32,8 @@ def lipschitz_repositories():
             name = "abseil",
             build_file = Label("//third_party/abseil:abseil.BUILD"),
             header = "absl/status/statusor.h",
+            # Of its own since 2023; before, part of absl_throw_delegate.
+            optional_libraries = ["absl_string_view"],
             package = "libabsl-dev",
         )
     if "gflags" not in existing:

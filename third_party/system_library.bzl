@@ -18,7 +18,14 @@ def _system_library_impl(ctx):
     query = ctx.execute(["dpkg-query", "--show", "--showformat=${Version}", ctx.attr.package])
     if query.return_code == 0:
         version = query.stdout.strip()
+    optional = []
+    for library in ctx.attr.optional_libraries:
+        # A folder per architecture, whose name only the shell's pattern spares us.
+        found = ctx.execute(["sh", "-c", "ls /usr/lib/*/lib%s.so /usr/local/lib/lib%s.so" % (library, library)])
+        if found.stdout.strip():
+            optional.append("-l" + library)
     ctx.template("BUILD.bazel", ctx.attr.build_file, substitutions = {
+        "%{optional_linkopts}": repr(optional),
         "%{version_define}": "SYSTEM_%s_VERSION=%s" % (
             ctx.attr.package.upper().replace("-", "_"),
             version,
@@ -30,6 +37,9 @@ system_library = repository_rule(
     attrs = {
         "build_file": attr.label(mandatory = True, allow_single_file = True),
         "header": attr.string(mandatory = True, doc = "A header that must be there."),
+        "optional_libraries": attr.string_list(
+            doc = "Libraries that only some versions of the package have; those found become %{optional_linkopts}.",
+        ),
         "package": attr.string(mandatory = True, doc = "Debian's package, named in the error."),
     },
     configure = True,

@@ -51,9 +51,9 @@ files() {
 find_clang_format
 find_buildifier
 sources=$(files '*.h' '*.cc')
-# libtorch.BUILD is a template that is not Starlark before it is filled in.
+# These templates are not Starlark before they are filled in.
 builds=$(files WORKSPACE BUILD '*/BUILD' '*.BUILD' '*.bzl' |
-  grep -v '^third_party/libtorch/libtorch.BUILD$')
+  grep -vE '^third_party/(libtorch/libtorch|abseil/abseil).BUILD$')
 
 if [ "${1:-}" = --fix ]; then
   xargs "$clang_format" -i <<<"$sources"

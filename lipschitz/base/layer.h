@@ -38,6 +38,10 @@ class LayerImpl : public torch::nn::Module {
   // Called after every optimiser step; constraints that act on the stored
   // weight (Parseval) do so here. The default does nothing.
   virtual void AfterOptimizerStep() {}
+
+  // Called once after the last step: constraints whose stored weight drifts
+  // while it is trained (Stiefel) make it exact. The default does nothing.
+  virtual void AfterTraining() {}
 };
 
 }  // namespace lipschitz

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/layers/orthonormal_constraint.h"
 #include "lipschitz/linalg/l1_projection.h"
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/norm_bound.h"
@@ -17,9 +18,11 @@
 namespace lipschitz {
 namespace {
 
-constexpr std::array<std::pair<ConstraintKind, const char*>, 8> kNames = {{
+constexpr std::array<std::pair<ConstraintKind, const char*>, 10> kNames = {{
     {ConstraintKind::kNone, "none"},
     {ConstraintKind::kBjorck, "bjorck"},
+    {ConstraintKind::kStiefel, "stiefel"},
+    {ConstraintKind::kPolar, "polar"},
     {ConstraintKind::kSpectral, "spectral"},
     {ConstraintKind::kParseval, "parseval"},
     {ConstraintKind::kLinfProjection, "linf"},
@@ -27,14 +30,6 @@ constexpr std::array<std::pair<ConstraintKind, const char*>, 8> kNames = {{
     {ConstraintKind::kL1ToLinf, "l1_to_linf"},
     {ConstraintKind::kL2ToLinf, "l2_to_linf"},
 }};
-
-// An error that counts the entries that are not finite. They make the sum so,
-// and the sum is cheap; it may also overflow, so it only asks for a closer
-// look.
-absl::Status CheckFinite(const torch::Tensor& raw, const std::string& name) {
-  if (std::isfinite(raw.detach().sum().item<double>())) return absl::OkStatus();
-  return CheckMatrix(raw, name);
-}
 
 // A constraint that is a map of the raw weight, without state.
 class MapConstraint : public WeightConstraint {
@@ -218,6 +213,10 @@ absl::Status ConstraintOptions::Validate() const {
   switch (kind) {
     case ConstraintKind::kBjorck:
       return bjorck.Validate();
+    case ConstraintKind::kStiefel:
+      return retraction.Validate();
+    case ConstraintKind::kPolar:
+      return polar.Validate();
     case ConstraintKind::kSpectral:
       if (power_iterations < 1) {
         return absl::InvalidArgumentError(
@@ -250,6 +249,11 @@ absl::StatusOr<std::shared_ptr<WeightConstraint>> MakeWeightConstraint(
     case ConstraintKind::kBjorck:
       return std::make_shared<BjorckConstraint>(options.bjorck,
                                                 options.rescale_raw);
+    case ConstraintKind::kStiefel:
+      return MakeStiefelConstraint(options.retraction,
+                                   options.project_gradient);
+    case ConstraintKind::kPolar:
+      return MakePolarConstraint(options.polar, options.rescale_raw);
     case ConstraintKind::kSpectral:
       return std::make_shared<SpectralConstraint>(
           options.power_iterations, options.rescale_raw, rows, columns);

@@ -2,9 +2,6 @@
 // the layer applies.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,7 +9,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lipschitz/layers/weight_constraint.h"
 #include "lipschitz/linalg/bjorck.h"
+#include "lipschitz/linalg/polar.h"
+#include "lipschitz/linalg/stiefel.h"
 
 namespace lipschitz {
 
@@ -22,6 +22,12 @@ enum class ConstraintKind {
   // Orthonormal rows or columns by Björck iteration on the raw weight,
   // differentiated through its iterations (Anil et al. 2019).
   kBjorck,
+  // The raw weight itself, kept orthonormal by a retraction after every
+  // optimiser step: the cheapest of the three.
+  kStiefel,
+  // The limit of Björck's iteration, the polar factor, with its gradient in
+  // closed form instead of through the iterations.
+  kPolar,
   // W / ‖W‖₂, the norm estimated by power iteration during training (T. Miyato
   // et al., "Spectral Normalization for GANs", ICLR 2018); in evaluation
   // divided by the proven upper bound instead.
@@ -40,8 +46,8 @@ enum class ConstraintKind {
   kL2ToLinf,  // rows scaled down to length 1
 };
 
-// "none", "bjorck", "spectral", "parseval", "linf", "linf_rows", "l1_to_linf",
-// "l2_to_linf".
+// "none", "bjorck", "stiefel", "polar", "spectral", "parseval", "linf",
+// "linf_rows", "l1_to_linf", "l2_to_linf".
 std::string ConstraintName(ConstraintKind kind);
 absl::StatusOr<ConstraintKind> ParseConstraint(const std::string& name);
 std::vector<std::string> ConstraintNames();
@@ -57,9 +63,16 @@ struct ConstraintOptions {
                           /*tolerance=*/1e-4,
                           /*power_iterations=*/10,
                           /*report=*/false};
+  // For kStiefel.
+  RetractionOptions retraction;
+  // For kStiefel: the optimiser gets the part of the gradient that is tangent
+  // to the manifold, for the price of two products more.
+  bool project_gradient = false;
+  // For kPolar.
+  PolarOptions polar;
   // For kSpectral: steps of the power iteration in every training forward.
   int power_iterations = 1;
-  // For kBjorck (with a scaling that follows the weight), kSpectral and
+  // For kBjorck (with a scaling that follows the weight), kPolar, kSpectral and
   // kLinfRows, whose constrained weight does not depend on the raw weight's
   // length: divide the raw weight by its norm after every step. The layer stays
   // the same, and so does the step size relative to the weight. Without it the
@@ -70,22 +83,6 @@ struct ConstraintOptions {
   double parseval_beta = 0.5;
 
   absl::Status Validate() const;
-};
-
-// A constraint with its state (spectral normalisation keeps u and v as buffers,
-// so that they are saved and moved with the model and never trained).
-class WeightConstraint : public torch::nn::Module {
- public:
-  explicit WeightConstraint(std::string name)
-      : torch::nn::Module(std::move(name)) {}
-
-  // The weight to apply, (rows, columns) like `raw`, differentiable with
-  // respect to it. In training mode it may update its state.
-  virtual absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) = 0;
-
-  // Mends the raw weight in place after an optimiser step (rescaling,
-  // Parseval's pull).
-  virtual void AfterOptimizerStep(torch::Tensor /*raw*/) {}
 };
 
 // A constraint for a raw weight of the given shape.

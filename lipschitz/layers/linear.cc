@@ -44,6 +44,7 @@ LinearImpl::LinearImpl(LinearConfig config)
       config_.constraint, config_.out_features, config_.in_features);
   TORCH_CHECK(constraint.ok(), std::string(constraint.status().message()));
   constraint_ = register_module("constraint", *std::move(constraint));
+  constraint_->Initialise(weight);
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
@@ -111,6 +112,8 @@ absl::StatusOr<BoundTable> LinearImpl::LipschitzBounds() {
 void LinearImpl::AfterOptimizerStep() {
   constraint_->AfterOptimizerStep(weight);
 }
+
+void LinearImpl::AfterTraining() { constraint_->AfterTraining(weight); }
 
 void LinearImpl::train(bool on) {
   torch::nn::Module::train(on);

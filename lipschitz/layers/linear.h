@@ -38,9 +38,9 @@ struct LinearConfig {
 //   \endcode
 //
 // The raw weight starts as a matrix with orthonormal rows or columns times
-// 1/√in, the bias uniform in ±1/√in (as the authors' code). An invalid config
-// is a c10::Error from the constructor; validate it first where a status is
-// wanted.
+// 1/√in (stiefel: times 1), the bias uniform in ±1/√in (as the authors' code).
+// An invalid config is a c10::Error from the constructor; validate it first
+// where a status is wanted.
 //
 // In training mode the constrained weight is computed in every forward and
 // carries gradients to the raw weight. In evaluation mode it is a constant: it
@@ -58,6 +58,7 @@ class LinearImpl : public LayerImpl {
   absl::StatusOr<BoundTable> LipschitzBounds() override;
 
   void AfterOptimizerStep() override;
+  void AfterTraining() override;
   void train(bool on = true) override;
   void pretty_print(std::ostream& stream) const override;
 

@@ -30,6 +30,10 @@ void SequentialImpl::AfterOptimizerStep() {
   for (const auto& layer : layers_) layer->AfterOptimizerStep();
 }
 
+void SequentialImpl::AfterTraining() {
+  for (const auto& layer : layers_) layer->AfterTraining();
+}
+
 ResidualImpl::ResidualImpl(std::shared_ptr<LayerImpl> body, std::string name)
     : LayerImpl(std::move(name)) {
   body_ = register_module("body", std::move(body));
@@ -49,5 +53,7 @@ absl::StatusOr<BoundTable> ResidualImpl::LipschitzBounds() {
 }
 
 void ResidualImpl::AfterOptimizerStep() { body_->AfterOptimizerStep(); }
+
+void ResidualImpl::AfterTraining() { body_->AfterTraining(); }
 
 }  // namespace lipschitz

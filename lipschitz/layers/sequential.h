@@ -25,6 +25,7 @@ class SequentialImpl : public LayerImpl {
   torch::Tensor forward(const torch::Tensor& x) override;
   absl::StatusOr<BoundTable> LipschitzBounds() override;
   void AfterOptimizerStep() override;
+  void AfterTraining() override;
 
   size_t size() const { return layers_.size(); }
   const std::shared_ptr<LayerImpl>& layer(size_t index) const {
@@ -46,6 +47,7 @@ class ResidualImpl : public LayerImpl {
   torch::Tensor forward(const torch::Tensor& x) override;
   absl::StatusOr<BoundTable> LipschitzBounds() override;
   void AfterOptimizerStep() override;
+  void AfterTraining() override;
 
  private:
   std::shared_ptr<LayerImpl> body_;

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -34,6 +36,13 @@ absl::Status CheckMatrix(const at::Tensor& w, const std::string& what) {
         ", ", where[1].item<int64_t>(), ")"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckFinite(const at::Tensor& w, const std::string& what) {
+  if (w.defined() && std::isfinite(w.detach().sum().item<double>())) {
+    return absl::OkStatus();
+  }
+  return CheckMatrix(w, what);
 }
 
 }  // namespace lipschitz

@@ -81,6 +81,7 @@ class Loop {
       }
       LIPSCHITZ_RETURN_IF_ERROR(CheckpointWhenDue());
     }
+    model_.AfterTraining();
     result.history = state_.history;
     result.steps = state_.step;
     result.seconds = earlier_seconds_ + SecondsSince(start_);

@@ -75,8 +75,9 @@ struct TrainingResult {
   int64_t resumed_from = 0;
 };
 
-// Runs `options.steps` optimiser steps on `model`, which is left in training
-// mode. The rate of every parameter group is set in every step.
+// Runs `options.steps` optimiser steps on `model`, then its AfterTraining, and
+// leaves it in training mode. The rate of every parameter group is set in every
+// step.
 //
 // Errors: InvalidArgument for options that make no sense; Aborted, with the
 // step, when the loss, the gradient or a parameter is not finite; Cancelled

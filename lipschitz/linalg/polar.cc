@@ -19,14 +19,17 @@ namespace {
 // While the Frobenius norm of Gram − I is below it, it bounds the singular
 // values well enough.
 constexpr double kSmallDefect = 0.3;
-constexpr int kPowerIterations = 8;
+constexpr int kPowerIterations = 4;
 // Power iteration finds extreme eigenvalues from inside. An interval that is a
 // little too short costs part of an iteration; values above it must not get
 // far, because the polynomial grows there.
 constexpr double kUpperAllowance = 1.05;
 constexpr double kLowerAllowance = 0.8;
 constexpr double kSmallestRatio = 1e-3;
-// Conjugate gradients beyond it take longer than the eigenvalues.
+// A spread of H's eigenvalues, relative to their mean, up to which conjugate
+// gradients take fewer products than the eigenvalues are worth, and the
+// iterations after which that was a mistake.
+constexpr double kSmallSpread = 0.2;
 constexpr int kMaxConjugateGradients = 14;
 
 struct Interval {
@@ -45,9 +48,9 @@ Interval SingularValueInterval(const at::Tensor& gram, double defect) {
   const double smallest =
       std::max(0.0, largest - PowerIteration(shifted, kPowerIterations).sigma);
   const double upper = kUpperAllowance * std::sqrt(largest);
-  return {std::max(kSmallestRatio * upper,
-                   kLowerAllowance * std::sqrt(smallest)),
-          upper};
+  return {
+      std::max(kSmallestRatio * upper, kLowerAllowance * std::sqrt(smallest)),
+      upper};
 }
 
 // p of the singular values of a wide X with this Gram matrix.
@@ -62,9 +65,9 @@ at::Tensor Apply(const OddQuintic& p, const at::Tensor& x,
 absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
   const double side = static_cast<double>(x.size(0));
   const double tolerance =
-      (options.tolerance > 0.0 ? options.tolerance
-                               : (x.scalar_type() == at::kFloat ? 1e-6
-                                                                : 1e-14)) *
+      (options.tolerance > 0.0
+           ? options.tolerance
+           : (x.scalar_type() == at::kFloat ? 1e-6 : 1e-14)) *
       std::sqrt(side);
   PolarResult result;
   // Entries in [−1, 1]: squares of tiny and huge ones are not representable.
@@ -91,10 +94,10 @@ absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
     if (result.iterations == 0) result.norm = scale * interval.upper;
     if (defect <= tolerance) break;
     if (result.iterations == options.max_iterations) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "after ", result.iterations,
-          " iterations the distance from orthonormality is still ", defect,
-          ": it is rank deficient, or nearly so"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("after ", result.iterations,
+                       " iterations the distance from orthonormality is still ",
+                       defect, ": it is rank deficient, or nearly so"));
     }
     ++result.iterations;
     // With defect δ, W − ½ (Gram − I) W has 3/4 δ² + 1/4 δ³, at half the price.
@@ -127,6 +130,11 @@ at::Tensor Sylvester(const at::Tensor& h, const at::Tensor& c) {
   if (target == 0.0) return at::zeros_like(c);
   // A first guess from the mean eigenvalue, exact for a multiple of I.
   const double mean = h.diagonal().mean().item<double>();
+  at::Tensor rest = h.clone();
+  rest.diagonal().sub_(mean);
+  const double spread = rest.norm().item<double>() /
+                        (mean * std::sqrt(static_cast<double>(h.size(0))));
+  if (!(spread < kSmallSpread)) return SylvesterByEigenvalues(h, c);
   at::Tensor y = c / (2 * mean);
   const auto apply = [&h](const at::Tensor& skew) {
     const at::Tensor product = at::mm(h, skew);
@@ -163,8 +171,7 @@ at::Tensor TallGradient(const at::Tensor& w, const at::Tensor& u,
 }
 
 // The gradient as a node of the graph whose own derivative is an error.
-class FirstDerivative
-    : public torch::autograd::Function<FirstDerivative> {
+class FirstDerivative : public torch::autograd::Function<FirstDerivative> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext*,
                             const at::Tensor& w, const at::Tensor& u,

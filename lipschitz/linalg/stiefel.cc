@@ -21,7 +21,7 @@ namespace {
 constexpr double kLargestDefect = 0.8;
 // The power iteration finds the defect from below.
 constexpr double kEstimateAllowance = 1.1;
-constexpr int kPowerIterations = 8;
+constexpr int kPowerIterations = 3;
 
 bool IsWide(const at::Tensor& w) { return w.size(0) <= w.size(1); }
 
@@ -64,8 +64,8 @@ absl::Status RetractionOptions::Validate() const {
         absl::StrCat("retraction needs at least 1 step, got ", max_steps));
   }
   if (!(tolerance > 0.0)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "retraction tolerance must be positive, got ", tolerance));
+    return absl::InvalidArgumentError(
+        absl::StrCat("retraction tolerance must be positive, got ", tolerance));
   }
   return absl::OkStatus();
 }
@@ -73,37 +73,35 @@ absl::Status RetractionOptions::Validate() const {
 absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
                                          const RetractionOptions& options) {
   LIPSCHITZ_RETURN_IF_ERROR(options.Validate());
-  return CatchTorch(
-      "retraction", [&]() -> absl::StatusOr<RetractionResult> {
-        c10::NoGradGuard no_grad;
-        RetractionResult result;
-        result.weight = w.detach();
-        at::Tensor defect = DefectMatrix(result.weight);
-        result.defect = SizeOf(defect, options.tolerance);
-        if (!std::isfinite(result.defect)) {
-          // Names the entries; finite ones may also overflow.
-          LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "retraction"));
-          result.defect = std::numeric_limits<double>::infinity();
-        }
-        if (result.defect > kLargestDefect) {
-          LIPSCHITZ_ASSIGN_OR_RETURN(const PolarResult polar,
-                                     PolarFactor(result.weight));
-          result.weight = polar.weight;
-          result.restarted = true;
-          return result;
-        }
-        double expected = result.defect;
-        while (true) {
-          result.weight = NewtonSchulzStep(result.weight, defect);
-          expected = AfterOneStep(expected);
-          ++result.steps;
-          if (expected <= options.tolerance ||
-              result.steps == options.max_steps) {
-            return result;
-          }
-          defect = DefectMatrix(result.weight);
-        }
-      });
+  return CatchTorch("retraction", [&]() -> absl::StatusOr<RetractionResult> {
+    c10::NoGradGuard no_grad;
+    RetractionResult result;
+    result.weight = w.detach();
+    at::Tensor defect = DefectMatrix(result.weight);
+    result.defect = SizeOf(defect, options.tolerance);
+    if (!std::isfinite(result.defect)) {
+      // Names the entries; finite ones may also overflow.
+      LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "retraction"));
+      result.defect = std::numeric_limits<double>::infinity();
+    }
+    if (result.defect > kLargestDefect) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const PolarResult polar,
+                                 PolarFactor(result.weight));
+      result.weight = polar.weight;
+      result.restarted = true;
+      return result;
+    }
+    double expected = result.defect;
+    while (true) {
+      result.weight = NewtonSchulzStep(result.weight, defect);
+      expected = AfterOneStep(expected);
+      ++result.steps;
+      if (expected <= options.tolerance || result.steps == options.max_steps) {
+        return result;
+      }
+      defect = DefectMatrix(result.weight);
+    }
+  });
 }
 
 absl::StatusOr<at::Tensor> Polish(const at::Tensor& w) {

@@ -18,8 +18,10 @@ struct RetractionOptions {
   // side and one product with it.
   int max_steps = 2;
   // No further step once ‖Gram − I‖₂ of the result is expected below it: one
-  // step turns a defect δ into 3/4 δ² + 1/4 δ³.
-  double tolerance = 1e-2;
+  // step turns a defect δ into 3/4 δ² + 1/4 δ³. Whatever it leaves is below
+  // one (x (3 − x²) / 2 ≤ 1 for x ≥ 0), so that a loose tolerance costs
+  // gradient norm for a moment and never the Lipschitz constant.
+  double tolerance = 0.1;
 
   absl::Status Validate() const;
 };

@@ -57,6 +57,13 @@ def lipschitz_repositories():
             header = "benchmark/benchmark.h",
             package = "libbenchmark-dev",
         )
+    if "highway" not in existing:
+        system_library(
+            name = "highway",
+            build_file = Label("//third_party/highway:highway.BUILD"),
+            header = "hwy/highway.h",
+            package = "libhwy-dev",
+        )
     if "nlohmann_json" not in existing:
         system_library(
             name = "nlohmann_json",

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <vector>
 
+#include "lipschitz/activations/group_sort.h"
+
 namespace lipschitz::functional {
 namespace {
 
@@ -36,6 +38,14 @@ at::Tensor SplitGroups(const at::Tensor& x, int64_t group_size, int64_t dim) {
 }  // namespace
 
 at::Tensor GroupSort(const at::Tensor& x, int64_t group_size, int64_t dim) {
+  dim = CheckGroups("GroupSort", x, group_size, dim);
+  if (group_size == 1 || x.numel() == 0) return x.clone();
+  if (!group_sort::HasKernel(x)) return GroupSortComposed(x, group_size, dim);
+  return group_sort::SortGroups(x, group_size, dim);
+}
+
+at::Tensor GroupSortComposed(const at::Tensor& x, int64_t group_size,
+                             int64_t dim) {
   dim = CheckGroups("GroupSort", x, group_size, dim);
   if (group_size == 1 || x.numel() == 0) return x.clone();
   const at::Tensor groups = SplitGroups(x, group_size, dim);

@@ -13,13 +13,22 @@ namespace lipschitz::functional {
 // channels at every pixel.
 //
 // Ties keep the order of their positions (a stable sort), and the subgradient
-// there is that permutation: the Jacobian is always a permutation matrix. A
-// group that holds a NaN holds it afterwards too, at a position that is not
-// defined.
+// there is that permutation: the Jacobian is always a permutation matrix. The
+// result holds the values of x bit for bit. So does a group with a NaN, in an
+// order that is not defined; its Jacobian is a permutation too.
+//
+// On the CPU, float32 and float64 are sorted by kernels of our own
+// (group_sort.h), all else by GroupSortComposed.
 //
 // A size along `dim` that `group_size` does not divide is a c10::Error that
 // names both. Source: Anil, Lucas, Grosse (ICML 2019).
 at::Tensor GroupSort(const at::Tensor& x, int64_t group_size, int64_t dim);
+
+// The same map from LibTorch's operators, for every device and type that they
+// take: the reference of tests and benchmarks. NaN come last in groups of three
+// or more.
+at::Tensor GroupSortComposed(const at::Tensor& x, int64_t group_size,
+                             int64_t dim);
 
 // The largest of every group; the size along `dim` shrinks by `group_size`. The
 // gradient goes to the first position that attains the maximum. The largest of

@@ -9,13 +9,23 @@
 namespace lipschitz {
 
 // Every function takes `w` (rows, columns), float32 or float64, and a radius
-// > 0, and returns a matrix of the same shape, differentiable almost everywhere
-// with respect to `w` with the exact Jacobian. Where the map has a kink the
-// derivative is that of one of its pieces.
+// > 0, and returns a matrix of the same shape, differentiable almost
+// everywhere with respect to `w`, to any order, with the exact Jacobian. Where
+// the map has a kink the derivative is that of one of its pieces.
+//
+// On the CPU, loops of lipschitz/linalg/l1_rows_kernel.h do the work, in linear
+// time and with sums in float64. The norm of a row that is moved is the radius
+// within rounding, however large its entries are: of its own entries in
+// float32, of a float64 sum of their number in float64. Elsewhere, and for
+// other types, the functions of `composed` do the work.
+//
+// Every row is a matter of its own, also when it has entries that are not
+// finite: a NaN or an infinity makes a row of the projections NaN, while
+// scaling turns infinities into NaN and the entries beside them into zeros, and
+// makes a row with a NaN NaN. The gradients of such rows mean nothing.
 
 // The nearest point of the ball ‖row‖₁ ≤ radius for every row; a row inside
-// stays as it is. Threshold of L. Condat, "Fast projection onto the simplex and
-// the l1 ball", Math. Program. 158 (2016), algorithm 1.
+// stays as it is, bit for bit, and has the identity as its Jacobian.
 at::Tensor ProjectRowsOntoL1Ball(const at::Tensor& w, double radius = 1.0);
 
 // The nearest point of the sphere ‖row‖₁ = radius: like the ball for a row
@@ -35,4 +45,17 @@ at::Tensor ScaleRowsToL1Norm(const at::Tensor& w,
                              RowScaling scaling = RowScaling::kAlways,
                              double radius = 1.0);
 
+// The same maps as compositions of LibTorch's operators: for any device and
+// floating-point type, in the rounding of that type. The threshold needs a sort
+// and a running sum: L. Condat, "Fast projection onto the simplex and the l1
+// ball", Math. Program. 158 (2016), algorithm 1.
+namespace composed {
+
+at::Tensor ProjectRowsOntoL1Ball(const at::Tensor& w, double radius = 1.0);
+at::Tensor ProjectRowsOntoL1Sphere(const at::Tensor& w, double radius = 1.0);
+at::Tensor ScaleRowsToL1Norm(const at::Tensor& w,
+                             RowScaling scaling = RowScaling::kAlways,
+                             double radius = 1.0);
+
+}  // namespace composed
 }  // namespace lipschitz

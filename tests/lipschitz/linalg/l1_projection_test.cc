@@ -1,10 +1,14 @@
 #include "lipschitz/linalg/l1_projection.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <hwy/targets.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -345,6 +349,346 @@ TEST(RowScaling, GradientAtAZeroRowIsFinite) {
         [&](const at::Tensor& x) { return ScaleRowsToL1Norm(x, scaling); },
         at::zeros({1, 3}, at::kDouble));
     EXPECT_TRUE(at::isfinite(jacobian).all().item<bool>());
+  }
+}
+
+// A map and the composition of operators that it has to agree with.
+struct Pair {
+  const char* name;
+  Projection map;
+  Projection composition;
+};
+
+const std::vector<Pair>& Pairs() {
+  static const auto* const pairs = new std::vector<Pair>{
+      {"ball", ProjectRowsOntoL1Ball, composed::ProjectRowsOntoL1Ball},
+      {"sphere", ProjectRowsOntoL1Sphere, composed::ProjectRowsOntoL1Sphere},
+      {"scale",
+       [](const at::Tensor& w, double radius) {
+         return ScaleRowsToL1Norm(w, RowScaling::kAlways, radius);
+       },
+       [](const at::Tensor& w, double radius) {
+         return composed::ScaleRowsToL1Norm(w, RowScaling::kAlways, radius);
+       }},
+      {"scale down",
+       [](const at::Tensor& w, double radius) {
+         return ScaleRowsToL1Norm(w, RowScaling::kOnlyDown, radius);
+       },
+       [](const at::Tensor& w, double radius) {
+         return composed::ScaleRowsToL1Norm(w, RowScaling::kOnlyDown, radius);
+       }}};
+  return *pairs;
+}
+
+// The gradient of ⟨g, map(w)⟩.
+at::Tensor PullBack(const Projection& map, const at::Tensor& w,
+                    const at::Tensor& g, double radius = 1.0) {
+  const at::Tensor leaf = w.detach().requires_grad_(true);
+  return torch::autograd::grad({map(leaf, radius)}, {leaf}, {g})[0];
+}
+
+// Row lengths around every vector width.
+const std::vector<std::pair<int64_t, int64_t>> kWideShapes = {
+    {0, 5},  {3, 1},  {1, 1},  {2, 2},  {5, 3},   {2, 4},
+    {3, 7},  {4, 8},  {3, 9},  {2, 15}, {1, 16},  {3, 17},
+    {2, 31}, {1, 33}, {2, 64}, {3, 65}, {1, 127}, {4, 300}};
+
+TEST(L1Kernels, AgreeWithTheCompositions) {
+  at::manual_seed(10);
+  for (const auto& [rows, columns] : kWideShapes) {
+    for (double radius : {0.01, 1.0, 5.0, 100.0}) {
+      for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+        const double tolerance = radius * (type == at::kFloat ? 1e-5 : 1e-13) *
+                                 std::max(1.0, 1.0 / radius);
+        const at::Tensor w = at::randn({rows, columns}, type);
+        const at::Tensor g = at::randn({rows, columns}, type);
+        for (const Pair& pair : Pairs()) {
+          SCOPED_TRACE(::testing::Message()
+                       << pair.name << " " << w.sizes() << " to " << radius);
+          const at::Tensor p = pair.map(w, radius);
+          EXPECT_EQ(p.scalar_type(), type);
+          EXPECT_TRUE(TensorsNear(p, pair.composition(w, radius), tolerance));
+          EXPECT_TRUE(TensorsNear(PullBack(pair.map, w, g, radius),
+                                  PullBack(pair.composition, w, g, radius),
+                                  type == at::kFloat ? 2e-4 : 1e-11));
+        }
+      }
+    }
+  }
+}
+
+TEST(L1Kernels, AgreeWithTheCompositionsAtTiesAndZeros) {
+  at::manual_seed(11);
+  for (const auto& [rows, columns] : kWideShapes) {
+    // Multiples of 1/2, with zeros of both signs.
+    const at::Tensor w =
+        (at::randn({rows, columns}, at::kDouble) * 2).round() / 2;
+    for (double radius : {0.25, 1.0, 2.5, 64.0}) {
+      for (const Pair& pair : Pairs()) {
+        SCOPED_TRACE(::testing::Message()
+                     << pair.name << " " << w.sizes() << " to " << radius);
+        EXPECT_TRUE(TensorsNear(pair.map(w, radius),
+                                pair.composition(w, radius), 1e-13));
+      }
+    }
+  }
+}
+
+TEST(L1Kernels, NegativeZeroCountsAsPositive) {
+  const at::Tensor p = ProjectRowsOntoL1Sphere(Matrix({{-0.0, 0.25, -0.25}}));
+  EXPECT_TRUE(TensorsNear(p, Matrix({{1. / 6, 5. / 12, -5. / 12}}), 1e-15));
+}
+
+TEST(L1Kernels, KeepRowsThatAreOnTheSphere) {
+  const at::Tensor w = Matrix({{.5, -.25, .25, 0}, {0, 0, -1, 0}});
+  for (const Pair& pair : Pairs()) {
+    EXPECT_TRUE(pair.map(w, 1.0).equal(w)) << pair.name;
+    EXPECT_TRUE(pair.map(w.to(at::kFloat), 1.0).equal(w.to(at::kFloat)))
+        << pair.name;
+  }
+  EXPECT_TRUE(TensorsNear(PullBack(ProjectRowsOntoL1Ball, w, at::ones_like(w)),
+                          at::ones_like(w), 0.0));
+}
+
+// The ball's projection by sorting, in float64, of magnitudes counted from the
+// largest, so that rows far outside lose no digits.
+at::Tensor SortedProjection(const at::Tensor& row, double radius) {
+  const at::Tensor w = row.to(at::kDouble);
+  const double largest = w.abs().max().item<double>();
+  const at::Tensor below = w.abs() - largest;
+  const at::Tensor sorted = std::get<0>(below.sort(0, /*descending=*/true));
+  const double* values = sorted.data_ptr<double>();
+  double sum = 0.0, threshold = 0.0;
+  for (int64_t k = 0; k < sorted.numel(); ++k) {
+    sum += values[k];
+    if ((sum - radius) / (k + 1) >= values[k]) break;
+    threshold = (sum - radius) / (k + 1);
+  }
+  if (largest + threshold <= 0) return w;
+  return w.sign() * (below - threshold).clamp_min(0);
+}
+
+// Against the reference, and the norm is the radius within rounding.
+void ExpectProjected(const at::Tensor& w, double radius) {
+  const at::Tensor p = ProjectRowsOntoL1Ball(w, radius);
+  // In float64 that of sums of thousands.
+  const double rounding = w.scalar_type() == at::kFloat
+                              ? std::numeric_limits<float>::epsilon()
+                              : 64 * std::numeric_limits<double>::epsilon();
+  const at::Tensor norms = RowNorms(p.to(at::kDouble));
+  EXPECT_LE(norms.max().item<double>(), radius * (1 + rounding));
+  for (int64_t i = 0; i < w.size(0); ++i) {
+    EXPECT_TRUE(TensorsNear(p[i].unsqueeze(0),
+                            SortedProjection(w[i], radius).unsqueeze(0),
+                            radius * rounding * 4));
+    if (RowNorms(w.to(at::kDouble))[i].item<double>() > radius) {
+      EXPECT_GE(norms[i].item<double>(), radius * (1 - rounding));
+    }
+  }
+}
+
+TEST(L1Kernels, ProjectRowsOfAnyScale) {
+  at::manual_seed(12);
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (int64_t columns : {1, 5, 64, 257}) {
+      for (double scale : {1e-30, 1e-3, 1.0, 1e3, 1e8, 1e30}) {
+        SCOPED_TRACE(::testing::Message() << columns << " of " << scale);
+        const at::Tensor w = at::randn({4, columns}, type) * scale;
+        ExpectProjected(w, 1.0);
+        ExpectProjected(w, scale);
+        ExpectProjected(w, 30 * scale);
+        // Equal entries share the radius, however large they are.
+        ExpectProjected(at::full({2, columns}, scale, type), 1.0);
+        EXPECT_TRUE(TensorsNear(RowNorms(ScaleRowsToL1Norm(w).to(at::kDouble)),
+                                at::ones({4}, at::kDouble), 1e-6));
+      }
+    }
+  }
+}
+
+// Many passes of Newton's method: a geometric decay, and rows of which every
+// pass drops the same share, with steps that shrink as fast as they can.
+TEST(L1Kernels, ProjectRowsMadeToBeHard) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (int64_t columns : {33, 784, 4096}) {
+      std::vector<at::Tensor> rows;
+      for (double ratio : {0.5, 0.9, 0.97, 0.999}) {
+        rows.push_back(
+            at::pow(ratio, at::arange(columns, at::dtype(at::kDouble))));
+      }
+      for (double share : {0.05, 0.25, 0.4}) {
+        std::vector<double> row;
+        double left = columns, tau = 1.0, step = 0.9;
+        while (int64_t(row.size()) < columns) {
+          const double drop = std::max(1.0, std::round(share * left));
+          for (double k = 0; k < drop && int64_t(row.size()) < columns; ++k) {
+            row.push_back(tau - 0.999 * step);
+          }
+          left = std::max(1.0, left - drop);
+          step *= drop / left;
+          tau += step;
+        }
+        rows.push_back(at::tensor(row, at::kDouble));
+      }
+      const at::Tensor w = at::stack(rows).to(type);
+      for (double radius : {1e-3, 0.1, 0.7, 1.0, 1.5}) {
+        SCOPED_TRACE(::testing::Message() << columns << " to " << radius);
+        ExpectProjected(w, radius);
+        // Barely outside.
+        ExpectProjected(w / RowNorms(w).unsqueeze(1) * (1 + 1e-5) * radius,
+                        radius);
+      }
+    }
+  }
+}
+
+TEST(L1Kernels, TheProjectionOfWideRowsIsTheNearestPoint) {
+  at::manual_seed(13);
+  for (double radius : {0.1, 1.0, 30.0}) {
+    const at::Tensor w = at::randn({8, 785}, at::kDouble);
+    const at::Tensor p = ProjectRowsOntoL1Ball(w, radius);
+    // As in MeetsTheOptimalityConditions.
+    const at::Tensor excess =
+        radius * (w - p).abs().amax(1) - ((w - p) * p).sum(1);
+    EXPECT_LE(excess.max().item<double>(), 1e-12 * radius);
+  }
+}
+
+TEST(L1Kernels, WideRowsHaveGradientsOfBothOrders) {
+  at::manual_seed(14);
+  GradientCheckOptions options;
+  options.second_order = true;
+  options.absolute = 1e-6;
+  const at::Tensor w = at::randn({3, 19}, at::kDouble);
+  for (double radius : {1.0, 6.0, 15.0}) {
+    for (const Pair& pair : Pairs()) {
+      EXPECT_TRUE(GradientsAgree(
+          [&](const auto& in) { return pair.map(in[0], radius); }, {w},
+          options))
+          << pair.name << " to " << radius;
+    }
+  }
+}
+
+// A gradient is linear in what comes from above, and symmetric for projections:
+// the derivative of Jg in the direction h is Jh, to any order.
+TEST(L1Kernels, GradientsAreDifferentiableInWhatComesFromAbove) {
+  at::manual_seed(15);
+  const at::Tensor w = at::randn({4, 21}, at::kDouble).requires_grad_(true);
+  const at::Tensor h = at::randn({4, 21}, at::kDouble);
+  for (const Pair& pair : Pairs()) {
+    const auto derivative = [&](const Projection& map) {
+      const at::Tensor g =
+          at::arange(84, at::dtype(at::kDouble)).reshape({4, 21}).cos();
+      g.requires_grad_(true);
+      const at::Tensor first =
+          torch::autograd::grad({map(w, 5.0)}, {w}, {g}, /*retain_graph=*/true,
+                                /*create_graph=*/true)[0];
+      // Twice, so that the derivative itself is differentiated.
+      const at::Tensor second = torch::autograd::grad(
+          {first}, {g}, {h}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+      return second;
+    };
+    EXPECT_TRUE(
+        TensorsNear(derivative(pair.map), derivative(pair.composition), 1e-13))
+        << pair.name;
+  }
+  EXPECT_TRUE(TensorsNear(
+      PullBack(ProjectRowsOntoL1Ball, w, PullBack(ProjectRowsOntoL1Ball, w, h)),
+      PullBack(ProjectRowsOntoL1Ball, w, h), 1e-14));
+}
+
+TEST(L1Kernels, TakeMatricesOfAnyLayout) {
+  at::manual_seed(16);
+  const at::Tensor square = at::randn({12, 24}, at::kDouble);
+  for (const at::Tensor& w :
+       {square.t(), square.slice(1, 1, 24, 3), square.slice(0, 1, 12, 2),
+        square.narrow(0, 3, 1).expand({5, 24}),
+        square.narrow(1, 3, 1).expand({12, 4})}) {
+    for (const Pair& pair : Pairs()) {
+      EXPECT_TRUE(pair.map(w, 0.9).equal(pair.map(w.contiguous(), 0.9)))
+          << pair.name;
+      const at::Tensor g = at::ones({1, 1}, at::kDouble).expand(w.sizes());
+      EXPECT_TRUE(
+          PullBack(pair.map, w, g, 0.9)
+              .equal(PullBack(pair.map, w.contiguous(), g.contiguous(), 0.9)))
+          << pair.name;
+    }
+  }
+}
+
+TEST(L1Kernels, DoNotDependOnTheNumberOfThreads) {
+  at::manual_seed(17);
+  const at::Tensor w = at::randn({701, 333});
+  const at::Tensor g = at::randn({701, 333});
+  const int threads = at::get_num_threads();
+  for (const Pair& pair : Pairs()) {
+    at::set_num_threads(1);
+    const at::Tensor p = pair.map(w, 20.0);
+    const at::Tensor gradient = PullBack(pair.map, w, g, 20.0);
+    at::set_num_threads(4);
+    EXPECT_TRUE(pair.map(w, 20.0).equal(p)) << pair.name;
+    EXPECT_TRUE(PullBack(pair.map, w, g, 20.0).equal(gradient)) << pair.name;
+  }
+  at::set_num_threads(threads);
+}
+
+// Other processors take other loops.
+TEST(L1Kernels, AgreeForEveryInstructionSet) {
+  at::manual_seed(18);
+  const at::Tensor w = at::randn({9, 77}, at::kDouble);
+  const at::Tensor g = at::randn({9, 77}, at::kDouble);
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    for (const Pair& pair : Pairs()) {
+      SCOPED_TRACE(::testing::Message()
+                   << pair.name << " " << hwy::TargetName(target));
+      EXPECT_TRUE(
+          TensorsNear(pair.map(w, 9.0), pair.composition(w, 9.0), 1e-13));
+      EXPECT_TRUE(TensorsNear(pair.map(w.to(at::kFloat), 9.0),
+                              pair.composition(w, 9.0), 1e-5));
+      EXPECT_TRUE(TensorsNear(PullBack(pair.map, w, g, 9.0),
+                              PullBack(pair.composition, w, g, 9.0), 1e-13));
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+TEST(L1Kernels, OtherTypesTakeTheComposition) {
+  const at::Tensor w = Matrix({{.9, -.6, .3, 0}}).to(at::kBFloat16);
+  for (const Pair& pair : Pairs()) {
+    const at::Tensor p = pair.map(w, 1.0);
+    EXPECT_EQ(p.scalar_type(), at::kBFloat16);
+    EXPECT_TRUE(p.equal(pair.composition(w, 1.0))) << pair.name;
+  }
+}
+
+TEST(L1Kernels, RowsThatAreNotFiniteSpoilNoOthers) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const at::Tensor w =
+      Matrix({{1, nan, 1}, {2, 1, 0}, {-inf, 1, 1}, {.25, .25, .5}});
+  for (const Pair& pair : Pairs()) {
+    const at::Tensor p = pair.map(w, 1.0);
+    EXPECT_TRUE(p[0].isnan().all().item<bool>()) << pair.name;
+    EXPECT_TRUE(p[2][0].isnan().item<bool>()) << pair.name;
+    EXPECT_NEAR(p[1].abs().sum().item<double>(), 1.0, 1e-15) << pair.name;
+    EXPECT_TRUE(p[3].equal(w[3])) << pair.name;
+  }
+  EXPECT_TRUE(ProjectRowsOntoL1Ball(w)[2].isnan().all().item<bool>());
+  EXPECT_TRUE(ProjectRowsOntoL1Sphere(w)[2].isnan().all().item<bool>());
+  EXPECT_TRUE(TensorsNear(ScaleRowsToL1Norm(w)[2],
+                          at::tensor({nan, 0., 0.}, at::kDouble), 0.0));
+}
+
+TEST(L1Kernels, RefuseWhatIsNoMatrixAndNoRadius) {
+  const at::Tensor w = at::ones({2, 3});
+  for (const Pair& pair : Pairs()) {
+    EXPECT_THROW(pair.map(w[0], 1.0), c10::Error) << pair.name;
+    EXPECT_THROW(pair.map(w, 0.0), c10::Error) << pair.name;
+    EXPECT_THROW(pair.map(w, std::nan("")), c10::Error) << pair.name;
   }
 }
 

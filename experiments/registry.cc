@@ -1,12 +1,14 @@
 #include "experiments/registry.h"
 
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/orthonormal_training/orthonormal_training.h"
 
 namespace lipschitz::experiments {
 
 std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   std::vector<std::unique_ptr<Experiment>> experiments;
   experiments.push_back(std::make_unique<AbsoluteValueExperiment>());
+  experiments.push_back(std::make_unique<OrthonormalTrainingExperiment>());
   return experiments;
 }
 

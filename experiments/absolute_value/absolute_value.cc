@@ -10,6 +10,7 @@
 #include "experiments/common/figure.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/data/random.h"
 #include "lipschitz/data/spherical_shells.h"
 #include "lipschitz/losses/dual_wasserstein.h"
 #include "lipschitz/models/mlp.h"
@@ -34,10 +35,6 @@ constexpr double kPlotStep = 0.025;
 // The independent generator of the data; the default one initialises weights.
 constexpr uint64_t kTrainingStream = 1;
 constexpr uint64_t kTestStream = 2;
-
-uint64_t StreamSeed(uint64_t seed, uint64_t stream) {
-  return seed * 1000003u + stream;
-}
 
 struct Variant {
   ActivationSpec activation;

@@ -36,7 +36,8 @@ struct AbsoluteValueSettings {
   std::vector<std::string> activations = {"relu",   "leaky_relu", "abs",
                                           "maxmin", "groupsort4", "fullsort",
                                           "maxout", "crelu"};
-  std::vector<std::string> constraints = {"bjorck", "spectral", "linf"};
+  std::vector<std::string> constraints = {"bjorck", "stiefel", "polar",
+                                          "spectral", "linf"};
   std::vector<int64_t> hidden_layers = {1, 2, 3};
 
   // What replaces the preset's value.

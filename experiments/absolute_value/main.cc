@@ -18,8 +18,8 @@ DEFINE_string(
     "Activations, separated by commas, or all: relu, leaky_relu, abs, "
     "maxmin, groupsort4, fullsort, maxout, crelu.");
 DEFINE_string(constraint, "all",
-              "Constraints, separated by commas, or all: bjorck, spectral, "
-              "linf.");
+              "Constraints, separated by commas, or all: bjorck, stiefel, "
+              "polar, spectral, linf.");
 DEFINE_string(hidden_layers, "all",
               "Numbers of hidden layers, separated by commas, or all: 1,2,3.");
 DEFINE_int64(width, 0, "Neurons per hidden layer; 0: the preset's.");

@@ -1,4 +1,4 @@
-// A source of random numbers of its own, whose state can be saved.
+// Sources of random numbers of their own, whose state can be saved.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -7,6 +7,12 @@
 #include <cstdint>
 
 namespace lipschitz {
+
+// The seed of one of the streams of random numbers that a run with `seed` uses
+// (its data, its test set, ...), so that they are independent of each other.
+inline uint64_t StreamSeed(uint64_t seed, uint64_t stream) {
+  return seed * 1000003u + stream;
+}
 
 // Independent of LibTorch's default generator (from which weights are
 // initialised), so that the data do not depend on the size of the network. On

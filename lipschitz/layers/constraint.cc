@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -214,6 +215,10 @@ absl::Status ConstraintOptions::Validate() const {
     case ConstraintKind::kBjorck:
       return bjorck.Validate();
     case ConstraintKind::kStiefel:
+      if (!(max_drift >= 0.0)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "stiefel's max_drift must not be negative, got ", max_drift));
+      }
       return retraction.Validate();
     case ConstraintKind::kPolar:
       return polar.Validate();
@@ -250,8 +255,9 @@ absl::StatusOr<std::shared_ptr<WeightConstraint>> MakeWeightConstraint(
       return std::make_shared<BjorckConstraint>(options.bjorck,
                                                 options.rescale_raw);
     case ConstraintKind::kStiefel:
-      return MakeStiefelConstraint(options.retraction,
-                                   options.project_gradient);
+      return MakeStiefelConstraint(
+          {options.retraction, options.max_drift, options.project_gradient},
+          std::min(rows, columns));
     case ConstraintKind::kPolar:
       return MakePolarConstraint(options.polar, options.rescale_raw);
     case ConstraintKind::kSpectral:

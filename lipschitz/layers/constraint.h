@@ -65,9 +65,13 @@ struct ConstraintOptions {
                           /*report=*/false};
   // For kStiefel.
   RetractionOptions retraction;
+  // For kStiefel: no retraction while the estimated ‖Gram − I‖₂ is below it; 0:
+  // after every step. In evaluation it is gone either way.
+  double max_drift = 1e-2;
   // For kStiefel: the optimiser gets the part of the gradient that is tangent
-  // to the manifold, for the price of two products more.
-  bool project_gradient = false;
+  // to the manifold. The other part, which the retraction undoes, would still
+  // fill an optimiser's moments, and with Adam trains much worse.
+  bool project_gradient = true;
   // For kPolar.
   PolarOptions polar;
   // For kSpectral: steps of the power iteration in every training forward.

@@ -53,7 +53,7 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
               config_.in_features, ", got the shape ", x.sizes());
   const absl::StatusOr<torch::Tensor> constrained = ConstrainedWeight();
   TORCH_CHECK(constrained.ok(), std::string(constrained.status().message()));
-  torch::Tensor y = torch::matmul(x, constrained->t());
+  torch::Tensor y = constraint_->Apply(x, *constrained);
   if (bias.defined()) y = y + bias;
   return config_.scale == 1.0 ? y : y * config_.scale;
 }

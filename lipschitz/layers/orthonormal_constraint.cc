@@ -1,48 +1,44 @@
 #include "lipschitz/layers/orthonormal_constraint.h"
 
-#include <torch/csrc/autograd/custom_function.h>
 #include <torch/types.h>
 
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/matrix_check.h"
+#include "lipschitz/linalg/tangent_product.h"
 
 namespace lipschitz {
 namespace {
 
-// The identity, whose gradient is projected on the tangent space.
-class TangentGradient : public torch::autograd::Function<TangentGradient> {
- public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context,
-                               const torch::Tensor& weight) {
-    context->save_for_backward({weight});
-    return weight.view_as(weight);
-  }
-  static torch::autograd::variable_list backward(
-      torch::autograd::AutogradContext* context,
-      torch::autograd::variable_list gradients) {
-    const torch::Tensor weight = context->get_saved_variables()[0].detach();
-    return {ProjectOntoTangentSpace(gradients[0], weight)};
-  }
-};
-
 class StiefelConstraint : public WeightConstraint {
  public:
-  StiefelConstraint(RetractionOptions retraction, bool project_gradient)
-      : WeightConstraint("stiefel"),
-        retraction_(retraction),
-        project_gradient_(project_gradient) {}
+  StiefelConstraint(const StiefelOptions& options, int64_t side)
+      : WeightConstraint("stiefel"), options_(options) {
+    // No structure that a weight could be orthogonal to by design.
+    const torch::Tensor start = torch::arange(1, side + 1).to(torch::kFloat);
+    direction_ = register_buffer("direction", start.cos() / start.cos().norm());
+  }
 
   absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) override {
     if (!is_training()) return Polish(raw);
     LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(raw, name()));
-    if (!project_gradient_) return raw;
-    return TangentGradient::apply(raw);
+    return raw;
+  }
+
+  torch::Tensor Apply(const torch::Tensor& x,
+                      const torch::Tensor& weight) override {
+    return options_.project_gradient ? TangentProduct(x, weight)
+                                     : WeightConstraint::Apply(x, weight);
   }
 
   void Initialise(torch::Tensor raw) override { PolishInPlace(raw); }
 
   void AfterOptimizerStep(torch::Tensor raw) override {
-    const auto retracted = Retract(raw, retraction_);
+    if (options_.max_drift > 0.0 &&
+        kEstimateAllowance * EstimateDefect(raw, direction_) <=
+            options_.max_drift) {
+      return;
+    }
+    const auto retracted = Retract(raw, options_.retraction);
     // A weight that is not finite stays as it is and is reported by whoever
     // applies it next.
     if (!retracted.ok()) return;
@@ -60,8 +56,12 @@ class StiefelConstraint : public WeightConstraint {
     raw.copy_(*polished);
   }
 
-  RetractionOptions retraction_;
-  bool project_gradient_;
+  // The estimate is from below, and its direction one step old.
+  static constexpr double kEstimateAllowance = 1.5;
+
+  StiefelOptions options_;
+  // That of the largest drift, from step to step.
+  torch::Tensor direction_;
 };
 
 class PolarConstraint : public WeightConstraint {
@@ -95,8 +95,8 @@ class PolarConstraint : public WeightConstraint {
 }  // namespace
 
 std::shared_ptr<WeightConstraint> MakeStiefelConstraint(
-    const RetractionOptions& retraction, bool project_gradient) {
-  return std::make_shared<StiefelConstraint>(retraction, project_gradient);
+    const StiefelOptions& options, int64_t side) {
+  return std::make_shared<StiefelConstraint>(options, side);
 }
 
 std::shared_ptr<WeightConstraint> MakePolarConstraint(

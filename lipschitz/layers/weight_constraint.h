@@ -21,6 +21,14 @@ class WeightConstraint : public torch::nn::Module {
   // respect to it. In training mode it may update its state.
   virtual absl::StatusOr<torch::Tensor> Constrain(const torch::Tensor& raw) = 0;
 
+  // x Ŵᵀ, (..., columns) → (..., rows), with the weight that Constrain
+  // returned: for constraints that shape the weight's gradient from its factors
+  // (Stiefel).
+  virtual torch::Tensor Apply(const torch::Tensor& x,
+                              const torch::Tensor& weight) {
+    return torch::matmul(x, weight.t());
+  }
+
   // Mends the raw weight, which the layer has just drawn, in place before any
   // training: for constraints that only some weights meet (Stiefel). The
   // default does nothing.

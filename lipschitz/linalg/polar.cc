@@ -20,11 +20,14 @@ namespace {
 // values well enough.
 constexpr double kSmallDefect = 0.3;
 constexpr int kPowerIterations = 4;
-// Power iteration finds extreme eigenvalues from inside. An interval that is a
-// little too short costs part of an iteration; values above it must not get
-// far, because the polynomial grows there.
-constexpr double kUpperAllowance = 1.05;
-constexpr double kLowerAllowance = 0.8;
+// Power iteration finds extreme singular values from inside, so the interval
+// between them, with the ratio r of its ends, is widened: the upper end times
+// 1 + 0.05 (1 − r), the ratio r^1.25. An interval that is still a little too
+// short costs part of an iteration; values above it must not get far, because
+// the polynomial grows there. The widening vanishes with 1 − r: the best
+// polynomial of a fixed interval would leave the same error in every iteration.
+constexpr double kUpperAllowance = 0.05;
+constexpr double kLowerExponent = 1.25;
 constexpr double kSmallestRatio = 1e-3;
 // A spread of H's eigenvalues, relative to their mean, up to which conjugate
 // gradients take fewer products than the eigenvalues are worth, and the
@@ -47,10 +50,11 @@ Interval SingularValueInterval(const at::Tensor& gram, double defect) {
   shifted.diagonal().add_(largest);
   const double smallest =
       std::max(0.0, largest - PowerIteration(shifted, kPowerIterations).sigma);
-  const double upper = kUpperAllowance * std::sqrt(largest);
-  return {
-      std::max(kSmallestRatio * upper, kLowerAllowance * std::sqrt(smallest)),
-      upper};
+  const double ratio = std::sqrt(smallest / largest);
+  const double upper =
+      std::sqrt(largest) * (1.0 + kUpperAllowance * (1.0 - ratio));
+  return {upper * std::max(kSmallestRatio, std::pow(ratio, kLowerExponent)),
+          upper};
 }
 
 // p of the singular values of a wide X with this Gram matrix.

@@ -104,6 +104,19 @@ absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
   });
 }
 
+double EstimateDefect(const at::Tensor& w, at::Tensor v) {
+  c10::NoGradGuard no_grad;
+  const at::Tensor weight = w.detach();
+  const at::Tensor image = IsWide(w)
+                               ? at::mv(weight, at::mv(weight.t(), v)) - v
+                               : at::mv(weight.t(), at::mv(weight, v)) - v;
+  const double size = image.norm().item<double>();
+  // Directions below the rounding of the product mean nothing, but keep v away
+  // from zero.
+  if (std::isfinite(size) && size > 0.0) v.copy_(image / size);
+  return size;
+}
+
 absl::StatusOr<at::Tensor> Polish(const at::Tensor& w) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "polish"));
   return CatchTorch("polish", [&]() -> absl::StatusOr<at::Tensor> {

@@ -109,7 +109,7 @@ Excess MeasureExcess(const T* row, size_t columns, Threshold threshold) {
 // "A finite algorithm for finding the projection of a point onto the canonical
 // simplex of ℝⁿ", JOTA 50 (1986). A pass that drops the share x of the entries
 // left makes the next step at most x/(1 − x) times as long; as x(1 − x) ≤ 1/4,
-// log₂(columns) + 27 passes take the steps below rounding. Two to six are
+// about log₂(columns) + 27 passes take the steps below rounding. Two to six are
 // usual.
 template <typename T>
 Threshold FindThreshold(const T* row, size_t columns, RowSize size,

@@ -17,9 +17,8 @@ struct L1RowsKernel {
   // inside the ball, and out is w bit for bit; never for the sphere. The norm
   // of a row that is not kept is the radius, but for the rounding of its
   // entries to T and of one float64 sum, whatever the scale of w. Zero entries
-  // count as positive. A row whose norm is not finite becomes NaN. At most
-  // columns · (log₂(columns) + 27) operations for a row, a few per entry as a
-  // rule.
+  // count as positive. A row whose norm is not finite becomes NaN. Passes
+  // over a row: about log₂(columns) + 27 at most, a few as a rule.
   void (*project)(const T* w, size_t rows, size_t columns, double radius,
                   L1Set set, T* out, bool* kept);
 

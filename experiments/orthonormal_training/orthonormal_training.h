@@ -16,8 +16,8 @@ namespace lipschitz::experiments {
 // One training; equal for all variants of a preset.
 struct OrthonormalTraining {
   // Shells of radius 1, 2, ..., classes.
-  int64_t dim = 16;
-  int64_t classes = 4;
+  int64_t dim = 8;
+  int64_t classes = 2;
   std::vector<int64_t> hidden = {64, 64};
   int64_t steps = 1000;
   int64_t batch_size = 128;

@@ -40,14 +40,12 @@ OddQuintic Rescaled(const OddQuintic& p, double s) {
 }  // namespace
 
 OddQuintic ClosestToOne(double lower, double upper) {
-  // Björck's order 2: p(1) = 1, p'(1) = p''(1) = 0.
-  constexpr OddQuintic kTaylor = {15.0 / 8, -10.0 / 8, 3.0 / 8};
   const double l = lower / upper;
-  if (l > 0.8) return Rescaled(kTaylor, 0.5 * (lower + upper));
+  if (l > 0.8) return Rescaled(kBjorckOrder2, 0.5 * (lower + upper));
 
   // On [l, 1]. Start from the extrema of the Chebyshev polynomial.
   std::array<double, 2> extrema = {l + 0.25 * (1 - l), l + 0.75 * (1 - l)};
-  OddQuintic p = kTaylor;
+  OddQuintic p = kBjorckOrder2;
   for (int iteration = 0; iteration < 30; ++iteration) {
     // p(x_i) + (−1)^i E = 1.
     const std::array<double, 4> points = {l, extrema[0], extrema[1], 1.0};

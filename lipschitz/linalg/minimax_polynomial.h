@@ -15,10 +15,14 @@ struct OddQuintic {
   }
 };
 
+// p(1) = 1, p'(1) = p''(1) = 0: the iteration of Björck and Bowie (1971) of
+// order 2.
+constexpr OddQuintic kBjorckOrder2 = {15.0 / 8, -10.0 / 8, 3.0 / 8};
+
 // The minimiser of max |p(x) − 1| over lower ≤ x ≤ upper, 0 < lower < upper,
 // by Remez' exchange: the error has the same size, with alternating signs, at
 // both ends and at the two extrema between. On a short interval the minimiser
-// is not distinguishable from the Taylor polynomial at the middle, which is
+// is not distinguishable from kBjorckOrder2 scaled to the middle, which is
 // returned. p(x) > 0 for 0 < x ≤ upper.
 OddQuintic ClosestToOne(double lower, double upper);
 

@@ -29,6 +29,9 @@ constexpr int kPowerIterations = 4;
 constexpr double kUpperAllowance = 0.05;
 constexpr double kLowerExponent = 1.25;
 constexpr double kSmallestRatio = 1e-3;
+// Inside it, Björck's order 2 is as good as the best polynomial.
+constexpr double kLowerEnd = 0.5;
+constexpr double kUpperEnd = 1.3;
 // A spread of H's eigenvalues, relative to their mean, up to which conjugate
 // gradients take fewer products than the eigenvalues are worth, and the
 // iterations after which that was a mistake.
@@ -109,7 +112,13 @@ absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
       x = at::addmm(x, difference, x, /*beta=*/1, /*alpha=*/-0.5);
       break;
     }
-    x = Apply(ClosestToOne(interval.lower, interval.upper), x, gram);
+    // Björck's order 2 brings every singular value in (0, 1.52) closer to 1,
+    // however well its interval is known. The best polynomial of a short
+    // interval does not: missing an end of it, it can repeat itself for ever.
+    const bool close = interval.lower > kLowerEnd && interval.upper < kUpperEnd;
+    x = Apply(
+        close ? kBjorckOrder2 : ClosestToOne(interval.lower, interval.upper), x,
+        gram);
     // Björck's order 2 leaves (5/8) δ³ and a little.
     if (defect < kSmallDefect && defect * defect * defect <= tolerance) break;
   }

@@ -27,8 +27,7 @@ at::Tensor TangentOuterProduct(const at::Tensor& a, const at::Tensor& b,
                      /*alpha=*/0.5);
   }
   if (rows < columns) {
-    return minus_half(b_wt.t(), a_w,
-                      at::mm(a.t(), minus_half(b_wt, w, b)));
+    return minus_half(b_wt.t(), a_w, at::mm(a.t(), minus_half(b_wt, w, b)));
   }
   return minus_half(b_wt.t(), a_w, at::mm(minus_half(a_w, w.t(), a).t(), b));
 }
@@ -66,8 +65,9 @@ class Product : public torch::autograd::Function<Product> {
     const at::Tensor& b = transposed ? delta : x;
     at::Tensor w_gradient;
     if (small_batch) {
-      w_gradient = transposed ? TangentOuterProduct(a, b, result, x_gradient, w)
-                              : TangentOuterProduct(a, b, x_gradient, result, w);
+      w_gradient = transposed
+                       ? TangentOuterProduct(a, b, result, x_gradient, w)
+                       : TangentOuterProduct(a, b, x_gradient, result, w);
     } else {
       w_gradient = ProjectOntoTangentSpace(at::mm(a.t(), b), w);
     }

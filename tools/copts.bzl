@@ -8,3 +8,7 @@ COPTS = [
     "-Woverloaded-virtual",
     "-Wunused",
 ]
+
+# For code with at::parallel_for, a template that runs on one thread unless the
+# file that uses it is compiled so; both copts and linkopts.
+OPENMP = ["-fopenmp"]

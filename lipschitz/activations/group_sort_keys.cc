@@ -1,13 +1,13 @@
 #include "lipschitz/activations/group_sort_keys.h"
 
+#include <hwy/contrib/sort/vqsort.h>
+#include <hwy/targets.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
-
-#include "hwy/contrib/sort/vqsort.h"
-#include "hwy/targets.h"
 
 namespace lipschitz::group_sort {
 namespace {

@@ -107,13 +107,23 @@ absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
 double EstimateDefect(const at::Tensor& w, at::Tensor v) {
   c10::NoGradGuard no_grad;
   const at::Tensor weight = w.detach();
-  const at::Tensor image = IsWide(w)
-                               ? at::mv(weight, at::mv(weight.t(), v)) - v
-                               : at::mv(weight.t(), at::mv(weight, v)) - v;
-  const double size = image.norm().item<double>();
-  // Directions below the rounding of the product mean nothing, but keep v away
-  // from zero.
-  if (std::isfinite(size) && size > 0.0) v.copy_(image / size);
+  const auto apply = [&](const at::Tensor& x) {
+    return IsWide(weight) ? at::mv(weight, at::mv(weight.t(), x)) - x
+                          : at::mv(weight.t(), at::mv(weight, x)) - x;
+  };
+  // A drift in a new direction may be orthogonal to the old one, not to a
+  // vector without structure; the second step brings it to the front.
+  at::Tensor direction =
+      v + at::arange(1, v.size(0) + 1, v.options())
+              .cos_()
+              .mul_(std::sqrt(2.0 / static_cast<double>(v.size(0))));
+  double size = direction.norm().item<double>();
+  for (int i = 0; i < 2; ++i) {
+    direction = apply(direction / size);
+    size = direction.norm().item<double>();
+    if (!std::isfinite(size) || size == 0.0) return size;
+  }
+  v.copy_(direction / size);
   return size;
 }
 

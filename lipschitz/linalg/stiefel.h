@@ -46,10 +46,11 @@ struct RetractionResult {
 absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
                                          const RetractionOptions& options = {});
 
-// ‖Gram − I‖₂ from below, by one step of power iteration from `v` (unit length,
-// as long as the smaller side of `w`), which becomes the next one's start: two
-// products with a vector, so that a drift can be watched at every step of an
-// optimiser. Not finite where an entry of `w` is not.
+// ‖Gram − I‖₂ from below, by two steps of power iteration from `v` (unit
+// length, as long as the smaller side of `w`) and a fixed vector; `v` becomes
+// the direction found, the next one's start. Four products with a vector, so
+// that a drift can be watched at every step of an optimiser. Not finite where
+// an entry of `w` is not.
 double EstimateDefect(const at::Tensor& w, at::Tensor v);
 
 // The closest matrix with orthonormal rows or columns, computed in float64 and

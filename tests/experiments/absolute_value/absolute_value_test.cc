@@ -50,7 +50,7 @@ RunOutcome Execute(Preset preset, const std::string& activation,
 TEST(AbsoluteValue, PlansEveryVariantOnceUnderItsOwnName) {
   const auto plan = AbsoluteValueExperiment().Plan(Preset::kQuick);
   ASSERT_TRUE(plan.ok());
-  EXPECT_EQ(plan->size(), 8u * 3u * 3u);
+  EXPECT_EQ(plan->size(), 8u * 5u * 3u);
   std::set<std::string> slugs;
   for (const auto& run : *plan) slugs.insert(run.slug);
   EXPECT_EQ(slugs.size(), plan->size());
@@ -77,9 +77,12 @@ TEST(AbsoluteValue, GradientNormPreservingCriticsReachTheDistance) {
   for (const std::string activation :
        {"abs", "maxmin", "groupsort4", "fullsort"}) {
     for (const int64_t hidden_layers : {1, 3}) {
-      const RunOutcome outcome =
-          Execute(Preset::kQuick, activation, "bjorck", hidden_layers, 5);
-      EXPECT_GE(Estimate(outcome), 0.9995) << activation << hidden_layers;
+      for (const std::string constraint : {"bjorck", "stiefel", "polar"}) {
+        const RunOutcome outcome =
+            Execute(Preset::kQuick, activation, constraint, hidden_layers, 5);
+        EXPECT_GE(Estimate(outcome), 0.9995)
+            << activation << constraint << hidden_layers;
+      }
     }
   }
 }

@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/linalg/gram.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
@@ -400,6 +401,8 @@ TEST(LinearTest, GradientsAgreeWithFiniteDifferences) {
       config.constraint.bjorck.iterations = 100;
       config.constraint.bjorck.tolerance = 1e-13;
       config.constraint.power_iterations = 500;
+      // The tangential part of the gradient is not the gradient.
+      config.constraint.project_gradient = false;
       Linear layer = RandomLayer(config, 8);
       layer->to(at::kDouble);
       torch::manual_seed(4);
@@ -513,7 +516,9 @@ TEST(LinearTest, SavedLayerIsTheSameLayerWithItsBuffers) {
     Linear target = RandomLayer(Config(kind, 6, 4), 2);
     torch::load(target, stream);
     const auto buffers = source->named_buffers();
-    EXPECT_EQ(buffers.size(), kind == ConstraintKind::kSpectral ? 2u : 0u);
+    EXPECT_EQ(buffers.size(), kind == ConstraintKind::kSpectral  ? 2u
+                              : kind == ConstraintKind::kStiefel ? 1u
+                                                                 : 0u);
     for (const auto& buffer : buffers) {
       EXPECT_TRUE(
           torch::equal(buffer.value(), target->named_buffers()[buffer.key()]))
@@ -607,9 +612,9 @@ TEST(LinearTest, WeightWhoseLengthMattersIsNotRescaled) {
   for (const ConstraintKind kind : AllKinds()) {
     if (kind == ConstraintKind::kParseval) continue;
     configs.push_back(Config(kind, 6, 4));
-    configs.back().constraint.rescale_raw = kind != ConstraintKind::kBjorck &&
-                                            kind != ConstraintKind::kSpectral &&
-                                            kind != ConstraintKind::kLinfRows;
+    configs.back().constraint.rescale_raw =
+        kind != ConstraintKind::kBjorck && kind != ConstraintKind::kPolar &&
+        kind != ConstraintKind::kSpectral && kind != ConstraintKind::kLinfRows;
   }
   // Scalings that do not follow the weight.
   for (const BjorckScaling scaling :
@@ -624,6 +629,77 @@ TEST(LinearTest, WeightWhoseLengthMattersIsNotRescaled) {
     layer->AfterOptimizerStep();
     EXPECT_TRUE(torch::equal(layer->weight, before))
         << ConstraintName(config.constraint.kind);
+  }
+}
+
+// One step of gradient descent on a loss that wants a larger output.
+void Step(Linear& layer, const at::Tensor& x, double rate) {
+  layer->weight.mutable_grad() = at::Tensor();
+  layer->forward(x).sum().neg().backward();
+  {
+    torch::NoGradGuard no_grad;
+    layer->weight.add_(layer->weight.grad(), -rate);
+  }
+  layer->AfterOptimizerStep();
+}
+
+TEST(StiefelLinearTest, WeightIsOrthonormalFromTheStartToTheEnd) {
+  for (const auto& [in, out] : std::vector<std::pair<int64_t, int64_t>>{
+           {20, 12}, {12, 20}, {16, 16}, {1, 9}, {9, 1}}) {
+    for (const bool project : {true, false}) {
+      LinearConfig config = Config(ConstraintKind::kStiefel, in, out);
+      config.constraint.project_gradient = project;
+      torch::manual_seed(6);
+      Linear layer(config);
+      EXPECT_LE(OrthonormalityDefect(layer->weight), 1e-6);
+      for (int i = 0; i < 100; ++i) {
+        Step(layer, torch::randn({32, in}), 1e-3);
+        // Spectral norm 0.01 by an estimate, as a Frobenius norm.
+        EXPECT_LE(OrthonormalityDefect(layer->weight), 0.05)
+            << in << " to " << out << " step " << i;
+      }
+      layer->eval();
+      EXPECT_LE(*layer->LipschitzBound(Norm::kL2), 1 + 1e-6);
+      const at::Tensor x = torch::randn({4, in});
+      const at::Tensor before = layer->forward(x);
+      layer->AfterTraining();
+      EXPECT_LE(OrthonormalityDefect(layer->weight), 1e-6);
+      EXPECT_TRUE(TensorsNear(layer->forward(x), before, 1e-5));
+      EXPECT_TRUE(torch::equal(*layer->ConstrainedWeight(), layer->weight));
+    }
+  }
+}
+
+TEST(StiefelLinearTest, RetractsAfterEveryStepWithoutAllowance) {
+  LinearConfig config = Config(ConstraintKind::kStiefel, 12, 12);
+  config.constraint.max_drift = 0.0;
+  torch::manual_seed(7);
+  Linear layer(config);
+  for (int i = 0; i < 20; ++i) {
+    Step(layer, torch::randn({8, 12}), 1e-3);
+    EXPECT_LE(OrthonormalityDefect(layer->weight), 2e-4);
+  }
+}
+
+TEST(StiefelLinearTest, GradientIsTangentToTheManifold) {
+  for (const auto& [in, out] :
+       std::vector<std::pair<int64_t, int64_t>>{{20, 12}, {12, 20}, {16, 16}}) {
+    // Below and above the size from which the batch is the larger side.
+    for (const int64_t batch : {3, 100}) {
+      LinearConfig config = Config(ConstraintKind::kStiefel, in, out);
+      torch::manual_seed(8);
+      Linear layer(config);
+      const at::Tensor x = torch::randn({batch, in});
+      layer->forward(x).square().sum().backward();
+      const at::Tensor w = layer->weight.detach();
+      const at::Tensor g = layer->weight.grad();
+      const at::Tensor product =
+          out <= in ? at::mm(g, w.t()) : at::mm(w.t(), g);
+      EXPECT_TRUE(
+          TensorsNear(product, -product.t(), 1e-5 * g.norm().item<double>()))
+          << in << " to " << out << " batch " << batch;
+      EXPECT_GT(g.norm().item<double>(), 1e-2);
+    }
   }
 }
 

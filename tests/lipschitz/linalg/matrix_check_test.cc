@@ -58,5 +58,34 @@ TEST(CheckMatrix, CountsAndLocatesWhatIsNotFinite) {
                         {"layer 2", "2 of 12", "(1, 2)"}));
 }
 
+TEST(CheckFinite, NamesEntriesThatAreNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), infinity, -infinity}) {
+    at::Tensor w = at::zeros({3, 4});
+    w[1][2] = bad;
+    EXPECT_TRUE(FailsWith(CheckFinite(w, "layer 2"),
+                          StatusCode::kInvalidArgument,
+                          {"layer 2", "1 of 12", "(1, 2)"}));
+  }
+  // Two whose sum is no number.
+  at::Tensor w = at::zeros({3, 4});
+  w[0][3] = infinity;
+  w[2][0] = -infinity;
+  EXPECT_TRUE(FailsWith(CheckFinite(w, "layer 2"), StatusCode::kInvalidArgument,
+                        {"2 of 12", "(0, 3)"}));
+  EXPECT_TRUE(FailsWith(CheckFinite(at::Tensor(), "layer 2"),
+                        StatusCode::kInvalidArgument,
+                        {"layer 2", "no tensor"}));
+}
+
+TEST(CheckFinite, FiniteEntriesWithASumThatOverflowsAreFinite) {
+  EXPECT_TRUE(CheckFinite(at::randn({3, 4}).requires_grad_(true), "x").ok());
+  const float single = std::numeric_limits<float>::max();
+  EXPECT_TRUE(CheckFinite(at::full({5, 5}, single), "x").ok());
+  const double largest = std::numeric_limits<double>::max();
+  EXPECT_TRUE(CheckFinite(at::full({5, 5}, largest, at::kDouble), "x").ok());
+}
+
 }  // namespace
 }  // namespace lipschitz

@@ -21,8 +21,10 @@ Bits OrderOf(T value) {
   value += T(0);  // -0 becomes +0
   Bits bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  const Bits sign = Bits{1} << (8 * sizeof(Bits) - 1);
-  return (bits & sign) != 0 ? ~bits : bits | sign;
+  // Of negative numbers all bits are inverted, of others the sign; without a
+  // branch, which nobody could predict.
+  constexpr int kSign = 8 * sizeof(Bits) - 1;
+  return bits ^ ((Bits{0} - (bits >> kSign)) | Bits{1} << kSign);
 }
 
 struct FloatKey {

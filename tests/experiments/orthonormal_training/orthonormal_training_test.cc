@@ -28,8 +28,8 @@ RunOutcome Execute(const PlannedRun& run, uint64_t seed) {
   return outcome.ok() ? *outcome : RunOutcome{};
 }
 
-std::vector<PlannedRun> PlanOf(Preset preset,
-                        const OrthonormalTrainingSettings& settings = {}) {
+std::vector<PlannedRun> PlanOf(
+    Preset preset, const OrthonormalTrainingSettings& settings = {}) {
   const auto plan = OrthonormalTrainingExperiment(settings).Plan(preset);
   EXPECT_TRUE(plan.ok()) << plan.status();
   return plan.ok() ? *plan : std::vector<PlannedRun>{};

@@ -370,9 +370,8 @@ TEST(PolarFactor, ConvergesForSpectraOfEveryKind) {
           .copy_(0.05 + 2.0 * at::rand({outside}, at::kDouble));
     }
     const auto svd = at::linalg_svd(at::randn({n, n}, at::kDouble));
-    const at::Tensor w =
-        at::mm(std::get<0>(svd) * values, std::get<2>(svd))
-            .to(trial % 2 == 0 ? at::kFloat : at::kDouble);
+    const at::Tensor w = at::mm(std::get<0>(svd) * values, std::get<2>(svd))
+                             .to(trial % 2 == 0 ? at::kFloat : at::kDouble);
     const auto result = PolarFactor(w);
     ASSERT_TRUE(result.ok()) << trial << ": " << result.status();
     EXPECT_LE(result->iterations, 16) << trial;

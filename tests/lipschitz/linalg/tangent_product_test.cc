@@ -21,10 +21,9 @@ struct Shape {
 };
 
 // Batches below and above the side from which the factors do not pay.
-const std::vector<Shape> kShapes = {{3, 5, 9},   {3, 9, 5},  {3, 7, 7},
-                                    {20, 5, 9},  {20, 9, 5}, {20, 7, 7},
-                                    {1, 1, 4},   {2, 4, 1},  {1, 1, 1},
-                                    {13, 7, 7},  {14, 7, 7}};
+const std::vector<Shape> kShapes = {
+    {3, 5, 9}, {3, 9, 5}, {3, 7, 7}, {20, 5, 9}, {20, 9, 5}, {20, 7, 7},
+    {1, 1, 4}, {2, 4, 1}, {1, 1, 1}, {13, 7, 7}, {14, 7, 7}};
 
 at::Tensor OrthonormalMatrix(int64_t rows, int64_t columns) {
   return *Polish(at::randn({rows, columns}, at::kDouble));
@@ -76,9 +75,9 @@ TEST(TangentProduct, PenaltyOnTheInputsGradientIsProjectedToo) {
         OrthonormalMatrix(shape.rows, shape.columns).requires_grad_(true);
     // |∂ sum(sin(x Wᵀ)) / ∂x|⁴, with either product.
     const auto penalty = [&](const at::Tensor& y) {
-      const at::Tensor gradient =
-          torch::autograd::grad({y.sin().sum()}, {x}, {},
-                                /*retain_graph=*/true, /*create_graph=*/true)[0];
+      const at::Tensor gradient = torch::autograd::grad(
+          {y.sin().sum()}, {x}, {},
+          /*retain_graph=*/true, /*create_graph=*/true)[0];
       return gradient.square().sum().square();
     };
     const at::Tensor projected =

@@ -8,6 +8,7 @@
 #include "experiments/absolute_value/absolute_value.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
+#include "experiments/orthonormal_training/orthonormal_training.h"
 #include "gtest/gtest.h"
 #include "tests/testing/subprocess.h"
 
@@ -45,33 +46,41 @@ TEST(Readme, TheExampleBoundsTheDistanceFromBelow) {
   EXPECT_LE(constant, 1.0 + 1e-5);
 }
 
-TEST(Readme, ShowsTheCommittedNumbers) {
-  // Rows of tables in the READMEs are rows of the table of the committed seeds;
-  // a user may have added others.
+// Rows of the tables in the READMEs, recognised by their first cell, are rows
+// of the table of the committed seeds; a user may have added others.
+void ShowsRowsOf(const experiments::Experiment& experiment,
+                 const std::vector<std::string>& readmes,
+                 const std::vector<std::string>& first_cells) {
   std::vector<experiments::Record> records;
   for (const auto& record : experiments::StandardRecords(
-           experiments::ReadRecords(DataFile("results"), "absolute_value")
+           experiments::ReadRecords(DataFile("results"), experiment.name())
                .records,
            experiments::Preset::kQuick)) {
     if (record.seed < 3) records.push_back(record);
   }
-  const std::string table =
-      experiments::AbsoluteValueExperiment().MakeTable(records).ToMarkdown();
-  for (const std::string readme :
-       {"README.md", "experiments/absolute_value/README.md"}) {
+  const std::string table = experiment.MakeTable(records).ToMarkdown();
+  for (const std::string& readme : readmes) {
     std::istringstream lines(ReadAll(readme));
     int rows = 0;
     for (std::string line; std::getline(lines, line);) {
-      if (line.rfind("| bjorck ", 0) != 0 && line.rfind("| linf ", 0) != 0 &&
-          line.rfind("| spectral ", 0) != 0) {
-        continue;
+      for (const std::string& cell : first_cells) {
+        if (line.rfind("| " + cell + " ", 0) != 0) continue;
+        ++rows;
+        EXPECT_NE(table.find(line + "\n"), std::string::npos)
+            << readme << ": " << line;
       }
-      ++rows;
-      EXPECT_NE(table.find(line + "\n"), std::string::npos)
-          << readme << ": " << line;
     }
     EXPECT_GT(rows, 0) << readme;
   }
+}
+
+TEST(Readme, ShowsTheCommittedNumbers) {
+  ShowsRowsOf(experiments::AbsoluteValueExperiment(),
+              {"README.md", "experiments/absolute_value/README.md"},
+              {"bjorck", "stiefel", "polar", "spectral", "linf"});
+  ShowsRowsOf(experiments::OrthonormalTrainingExperiment(),
+              {"experiments/orthonormal_training/README.md"},
+              {"maxmin", "groupsort4", "relu"});
 }
 
 }  // namespace

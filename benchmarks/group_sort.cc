@@ -38,11 +38,11 @@ void DeclareSort(const std::string& name, Sort sort, const Input& input,
             const at::Tensor x =
                 at::randn(input.shape, input.type).requires_grad_(true);
             const at::Tensor g = at::randn(input.shape, input.type);
-            return Workload{
-                [=] {
-                  torch::autograd::grad({sort(x, group, input.dim)}, {x}, {g});
-                },
-                {}};
+            return Workload{[=] {
+                              torch::autograd::grad({sort(x, group, input.dim)},
+                                                    {x}, {g});
+                            },
+                            {}};
           });
 }
 

@@ -1,5 +1,7 @@
 // Projection and scaling of rows to the L1 ball against the composition of
 // LibTorch's operators.
+#include "lipschitz/linalg/l1_projection.h"
+
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
 
@@ -9,7 +11,6 @@
 
 #include "benchmarks/copies.h"
 #include "benchmarks/program.h"
-#include "lipschitz/linalg/l1_projection.h"
 
 namespace lipschitz::benchmarks {
 namespace {

@@ -24,7 +24,8 @@ at::Tensor OrthonormalMatrix(int64_t rows, int64_t columns) {
 }
 
 at::Tensor NearOrthonormalMatrix(int64_t rows, int64_t columns) {
-  return OrthonormalMatrix(rows, columns).add_(at::randn({rows, columns}), 1e-4);
+  return OrthonormalMatrix(rows, columns)
+      .add_(at::randn({rows, columns}), 1e-4);
 }
 
 at::Tensor MatrixWithCondition(int64_t rows, int64_t columns,

@@ -31,11 +31,11 @@ std::string Name(const Shape& shape) {
   return absl::StrCat(shape.rows, "x", shape.columns);
 }
 
-// 2 n² k for a matrix n × k, n ≤ k: a Gram matrix in full, or a product with one.
+// 2 n² k for a matrix n × k, n ≤ k: a Gram matrix in full, or a product with
+// one.
 double OneProduct(const Shape& shape) {
   const auto entries = static_cast<double>(shape.rows * shape.columns);
-  return 2 * entries *
-         static_cast<double>(std::min(shape.rows, shape.columns));
+  return 2 * entries * static_cast<double>(std::min(shape.rows, shape.columns));
 }
 
 struct Spectrum {
@@ -61,9 +61,7 @@ at::Tensor UnrolledBjorck(const at::Tensor& w) {
   return ValueOf(Bjorck(w, options)).weight;
 }
 
-at::Tensor Polar(const at::Tensor& w) {
-  return ValueOf(PolarFactor(w)).weight;
-}
+at::Tensor Polar(const at::Tensor& w) { return ValueOf(PolarFactor(w)).weight; }
 
 // Forwards and backwards. Counter "flop": one product.
 void DeclareGradient(const std::string& method,
@@ -75,9 +73,8 @@ void DeclareGradient(const std::string& method,
             const at::Tensor w =
                 spectrum.make(shape.rows, shape.columns).requires_grad_(true);
             const at::Tensor g = at::randn({shape.rows, shape.columns});
-            return Workload{
-                [=] { torch::autograd::grad({map(w)}, {w}, {g}); },
-                {{"flop", OneProduct(shape)}}};
+            return Workload{[=] { torch::autograd::grad({map(w)}, {w}, {g}); },
+                            {{"flop", OneProduct(shape)}}};
           });
 }
 
@@ -133,8 +130,7 @@ int main(int argc, char** argv) {
   for (const Shape& shape : shapes) {
     for (const Spectrum& spectrum :
          {Spectrum{"near_orthonormal", NearOrthonormalMatrix},
-          Condition("condition10", 10),
-          Spectrum{"gaussian", GaussianMatrix}}) {
+          Condition("condition10", 10), Spectrum{"gaussian", GaussianMatrix}}) {
       const Cost cost = shape.rows < 1024 ? Cost::kCheap : Cost::kCostly;
       DeclareGradient("polar", Polar, shape, spectrum, Cost::kCheap);
       DeclareGradient("bjorck20", UnrolledBjorck, shape, spectrum, cost);

@@ -46,8 +46,7 @@ CandidateResult ByNewton(const at::Tensor& w) {
         const at::Tensor size = a.abs();
         return (size.sum(0).max() * size.sum(1).max()).item<double>();
       };
-      scale =
-          std::pow(product_of_norms(inverse) / product_of_norms(x), 0.25);
+      scale = std::pow(product_of_norms(inverse) / product_of_norms(x), 0.25);
     }
     // σ − 1/σ is the defect σ² − 1 to first order, and a step turns a defect δ
     // into δ²/4.

@@ -60,8 +60,7 @@ int RunProgram(int argc, char** argv) {
   gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
   experiments::SetThreads(FLAGS_threads);
   at::manual_seed(0);
-  const experiments::Json environment =
-      experiments::DescribeEnvironment("cpu");
+  const experiments::Json environment = experiments::DescribeEnvironment("cpu");
   for (const auto& [key, value] : environment.items()) {
     benchmark::AddCustomContext(
         key, value.is_string() ? value.get<std::string>() : value.dump());

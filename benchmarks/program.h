@@ -21,10 +21,10 @@ enum class Cost {
   kCostly,  // once
 };
 
-// Declares the benchmark `name`. `prepare` is called once in the process, before
-// the first measurement and outside it, and `run` once more to warm up, so that
-// repetitions and interleaving cost nothing. An exception becomes an error of
-// this benchmark alone. Wall-clock time.
+// Declares the benchmark `name`. `prepare` is called once in the process,
+// before the first measurement and outside it, and `run` once more to warm up,
+// so that repetitions and interleaving cost nothing. An exception becomes an
+// error of this benchmark alone. Wall-clock time.
 void Declare(const std::string& name, Cost cost,
              const std::function<Workload()>& prepare);
 

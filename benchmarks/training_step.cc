@@ -53,9 +53,13 @@ std::vector<Variant> AllVariants() {
   Variant every_step = Of(ConstraintKind::kStiefel);
   every_step.name = "stiefel_every_step";
   every_step.constraint.max_drift = 0.0;
-  return {Of(ConstraintKind::kNone),    Of(ConstraintKind::kSpectral),
-          Of(ConstraintKind::kStiefel), ambient, every_step,
-          Of(ConstraintKind::kPolar),   bjorck};
+  return {Of(ConstraintKind::kNone),
+          Of(ConstraintKind::kSpectral),
+          Of(ConstraintKind::kStiefel),
+          ambient,
+          every_step,
+          Of(ConstraintKind::kPolar),
+          bjorck};
 }
 
 // The products of the network, forwards and backwards (the input needs no

@@ -64,9 +64,10 @@ TEST(Layer, WithoutAFiniteBoundNamesTheNorms) {
                         StatusCode::kFailedPrecondition, {"from l1 to l1"}));
 }
 
-TEST(Layer, AfterOptimizerStepDoesNothingByDefault) {
+TEST(Layer, AfterAStepAndAfterTrainingDoNothingByDefault) {
   SilentLayer layer;
   layer.AfterOptimizerStep();
+  layer.AfterTraining();
   const torch::Tensor x = torch::ones({2});
   EXPECT_TRUE(layer.forward(x).equal(x));
 }

@@ -33,6 +33,19 @@ class MysteryImpl : public LayerImpl {
   torch::Tensor forward(const torch::Tensor& x) override { return x; }
 };
 
+// Notes what it is told.
+class DiaryImpl : public LayerImpl {
+ public:
+  DiaryImpl(const std::string& name, std::vector<std::string>* diary)
+      : LayerImpl(name), diary_(diary) {}
+  torch::Tensor forward(const torch::Tensor& x) override { return x; }
+  void AfterOptimizerStep() override { diary_->push_back(name() + " step"); }
+  void AfterTraining() override { diary_->push_back(name() + " end"); }
+
+ private:
+  std::vector<std::string>* diary_;
+};
+
 std::shared_ptr<LinearImpl> Dense(int64_t in, int64_t out,
                                   ConstraintKind kind = ConstraintKind::kNone) {
   LinearConfig config;
@@ -161,6 +174,47 @@ TEST(SequentialTest, ModeAndStepReachEveryLayer) {
   EXPECT_TRUE(TensorsNear(parseval->weight,
                           1.5 * before - 0.5 * before.mm(before.t()).mm(before),
                           1e-6));
+}
+
+TEST(SequentialTest, StepAndEndReachEveryLayerOnceInOrder) {
+  std::vector<std::string> diary;
+  const auto note = [&](const std::string& name) {
+    return std::make_shared<DiaryImpl>(name, &diary);
+  };
+  auto inner = std::make_shared<SequentialImpl>();
+  inner->push_back("b", note("b"));
+  inner->push_back("c", note("c"));
+  auto outer = std::make_shared<SequentialImpl>();
+  outer->push_back("a", note("a"));
+  outer->push_back("residual", std::make_shared<ResidualImpl>(inner));
+  Residual network(outer);
+  network->AfterTraining();
+  EXPECT_EQ(diary, (std::vector<std::string>{"a end", "b end", "c end"}));
+  diary.clear();
+  network->AfterOptimizerStep();
+  EXPECT_EQ(diary, (std::vector<std::string>{"a step", "b step", "c step"}));
+}
+
+TEST(SequentialTest, AfterTrainingTheStoredWeightsAreOrthonormal) {
+  torch::manual_seed(2);
+  auto first = Dense(6, 6, ConstraintKind::kStiefel);
+  auto second = Dense(6, 4, ConstraintKind::kStiefel);
+  auto body = std::make_shared<SequentialImpl>();
+  body->push_back("first", first);
+  Sequential network;
+  network->push_back("residual", std::make_shared<ResidualImpl>(body));
+  network->push_back("second", second);
+  {
+    torch::NoGradGuard no_grad;
+    first->weight.mul_(1.001);
+    second->weight.mul_(0.999);
+  }
+  network->AfterTraining();
+  for (const auto& layer : {first, second}) {
+    const at::Tensor w = layer->weight.detach().to(at::kDouble);
+    EXPECT_TRUE(TensorsNear(w.mm(w.t()), torch::eye(w.size(0)), 1e-6));
+    EXPECT_TRUE(layer->weight.requires_grad());
+  }
 }
 
 // The first layer measures the input in the 2-norm, all others work in linf.

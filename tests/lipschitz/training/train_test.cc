@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/layer.h"
+#include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/layers/constraint.h"
@@ -40,10 +41,15 @@ class PointImpl : public LayerImpl {
     p = register_parameter("p", torch::tensor(start, torch::kDouble));
   }
   torch::Tensor forward(const torch::Tensor& x) override { return x + p; }
-  void AfterOptimizerStep() override { ++calls_after_step; }
+  void AfterOptimizerStep() override {
+    ++calls_after_step;
+    EXPECT_EQ(calls_after_training, 0);
+  }
+  void AfterTraining() override { ++calls_after_training; }
 
   torch::Tensor p;
   int calls_after_step = 0;
+  int calls_after_training = 0;
 };
 
 std::string Path(const std::string& name) {
@@ -88,6 +94,90 @@ TEST(TrainTest, MinimisesAParabola) {
   EXPECT_DOUBLE_EQ(training.point->p[0].item<double>(), 3 * std::exp2(-20));
   EXPECT_DOUBLE_EQ(training.point->p[1].item<double>(), -4 * std::exp2(-20));
   EXPECT_EQ(training.point->calls_after_step, 20);
+}
+
+TEST(TrainTest, ModelIsToldOfTheEndOnce) {
+  PointTraining training({1});
+  training.options.steps = 5;
+  training.options.report_every = 2;
+  training.options.checkpoint.path = Path("state.ckpt");
+  training.options.checkpoint.resume = false;
+  training.options.checkpoint.every_steps = 1;
+  ASSERT_TRUE(training.Run().ok());
+  EXPECT_EQ(training.point->calls_after_step, 5);
+  EXPECT_EQ(training.point->calls_after_training, 1);
+  // Also where a checkpoint of the last step leaves nothing to do.
+  PointTraining again({1});
+  again.options = training.options;
+  again.options.checkpoint.resume = true;
+  const auto result = again.Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->resumed_from, 5);
+  EXPECT_EQ(again.point->calls_after_step, 0);
+  EXPECT_EQ(again.point->calls_after_training, 1);
+}
+
+TEST(TrainTest, ATrainingThatDoesNotEndDoesNotSaySo) {
+  for (const int64_t stop : {int64_t{1}, int64_t{3}, int64_t{4}}) {
+    PointTraining training({1});
+    training.options.steps = 4;
+    training.hooks.stop_requested = [&] {
+      return training.point->calls_after_step >= stop;
+    };
+    EXPECT_EQ(training.Run().status().code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(training.point->calls_after_step, stop);
+    EXPECT_EQ(training.point->calls_after_training, 0);
+  }
+  PointTraining failing({1});
+  failing.options.steps = 4;
+  failing.hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
+    return failing.point->p.sum() * (step == 2 ? kNan : 1.0);
+  };
+  EXPECT_EQ(failing.Run().status().code(), absl::StatusCode::kAborted);
+  failing.hooks.loss = [](int64_t) -> absl::StatusOr<torch::Tensor> {
+    return absl::NotFoundError("no data");
+  };
+  EXPECT_EQ(failing.Run().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(failing.point->calls_after_training, 0);
+}
+
+TEST(TrainTest, StiefelEndsWithExactWeightsThatEvaluationApplies) {
+  torch::manual_seed(4);
+  MlpConfig config;
+  config.input_dim = 3;
+  config.hidden = {8, 8};
+  config.constraint.kind = ConstraintKind::kStiefel;
+  Sequential network = *MakeMlp(config);
+  torch::optim::Adam optimizer(network->parameters());
+  RandomSource random(1);
+  TrainingOptions options;
+  options.steps = 30;
+  TrainingHooks hooks;
+  hooks.loss = [&](int64_t) -> absl::StatusOr<torch::Tensor> {
+    const torch::Tensor x = torch::randn({16, 3}, random.generator());
+    return (network->forward(x) - x.norm(2, 1, true)).square().mean();
+  };
+  // What the last report sees is what the training leaves.
+  const torch::Tensor probe = torch::randn({5, 3});
+  torch::Tensor reported;
+  hooks.report = [&](int64_t) -> absl::StatusOr<Metrics> {
+    torch::NoGradGuard no_grad;
+    network->eval();
+    reported = network->forward(probe);
+    return Metrics{};
+  };
+  ASSERT_TRUE(Train(*network, optimizer, random, options, hooks).ok());
+  for (const auto& parameter : network->named_parameters()) {
+    if (parameter.value().dim() != 2) continue;
+    const torch::Tensor w = parameter.value().detach().to(torch::kDouble);
+    const torch::Tensor gram =
+        w.size(0) <= w.size(1) ? w.mm(w.t()) : w.t().mm(w);
+    EXPECT_LE((gram - torch::eye(gram.size(0))).norm().item<double>(), 1e-6)
+        << parameter.key();
+  }
+  network->eval();
+  EXPECT_TRUE(torch::equal(network->forward(probe), reported));
+  EXPECT_LE(*network->LipschitzBound(Norm::kL2), 1 + 1e-5);
 }
 
 TEST(TrainTest, GradientIsClippedToTheNormOverAllParameters) {
@@ -254,6 +344,7 @@ TEST(TrainTest, GradientThatIsNotFiniteAbortsWithTheStep) {
 TEST(TrainTest, DivergenceOfAConstrainedNetworkAbortsWithTheStep) {
   for (const ConstraintKind kind :
        {ConstraintKind::kNone, ConstraintKind::kBjorck,
+        ConstraintKind::kStiefel, ConstraintKind::kPolar,
         ConstraintKind::kParseval}) {
     MlpConfig config;
     config.input_dim = 2;
@@ -422,6 +513,7 @@ void ExpectSame(const Outcome& a, const Outcome& b, const std::string& what) {
 TEST(ResumeTest, AfterAStopAtAnyStepTheResultIsBitIdentical) {
   for (const ConstraintKind constraint :
        {ConstraintKind::kSpectral, ConstraintKind::kBjorck,
+        ConstraintKind::kStiefel, ConstraintKind::kPolar,
         ConstraintKind::kParseval}) {
     for (const OptimizerKind optimizer :
          {OptimizerKind::kAggMo, OptimizerKind::kAdam}) {

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -96,6 +97,20 @@ TEST(ConstraintOptionsTest, OptionsOutOfRangeAreErrorsWithTheNumber) {
   ConstraintOptions bjorck = OfKind(ConstraintKind::kBjorck);
   bjorck.bjorck.iterations = -3;
   EXPECT_THAT(std::string(bjorck.Validate().message()), HasSubstr("got -3"));
+  for (const double drift : {-1e-3, kNan}) {
+    ConstraintOptions stiefel = OfKind(ConstraintKind::kStiefel);
+    stiefel.max_drift = drift;
+    EXPECT_THAT(std::string(stiefel.Validate().message()),
+                HasSubstr("max_drift"));
+    EXPECT_FALSE(MakeWeightConstraint(stiefel, 2, 2).ok());
+  }
+  ConstraintOptions stiefel = OfKind(ConstraintKind::kStiefel);
+  stiefel.retraction.max_steps = 0;
+  EXPECT_THAT(std::string(stiefel.Validate().message()), HasSubstr("got 0"));
+  ConstraintOptions polar = OfKind(ConstraintKind::kPolar);
+  polar.polar.max_iterations = -1;
+  EXPECT_THAT(std::string(polar.Validate().message()), HasSubstr("got -1"));
+  EXPECT_FALSE(MakeWeightConstraint(polar, 2, 2).ok());
   // Options of the constraints that are not in use do not matter.
   bjorck.kind = ConstraintKind::kNone;
   EXPECT_TRUE(bjorck.Validate().ok());
@@ -174,6 +189,200 @@ TEST(BjorckConstraintTest, GradientHasNoPartAlongTheWeight) {
               0.01 * gradient.norm().item<double>() * raw.norm().item<double>())
         << rows << "x" << columns;
   }
+}
+
+TEST(PolarConstraintTest, AllSingularValuesAreOneForAnyShapeAndScale) {
+  for (const auto& [rows, columns] : kShapes) {
+    for (const double scale : {1e-3, 1.0, 100.0}) {
+      torch::manual_seed(rows * 100 + columns);
+      const at::Tensor raw = scale * torch::randn({rows, columns});
+      for (const bool training : {true, false}) {
+        const at::Tensor sigma =
+            SingularValues(Constrained(ConstraintKind::kPolar, raw, training));
+        EXPECT_GT(sigma.min().item<double>(), 1 - 1e-5)
+            << rows << "x" << columns << " times " << scale;
+        EXPECT_LE(sigma.max().item<double>(), 1 + 1e-5)
+            << rows << "x" << columns << " times " << scale;
+      }
+    }
+  }
+}
+
+TEST(PolarConstraintTest, IsTheLimitOfBjorckWithItsGradient) {
+  for (const auto& [rows, columns] : kShapes) {
+    if (rows * columns == 1 || rows == 64) continue;
+    torch::manual_seed(rows + columns);
+    // Far from a singular matrix, where both are sensitive.
+    const at::Tensor raw = torch::randn({rows, columns}, at::kDouble) +
+                           3 * torch::eye(rows, columns, at::kDouble) *
+                               std::sqrt(static_cast<double>(rows));
+    const at::Tensor weights = torch::randn({rows, columns}, at::kDouble);
+    ConstraintOptions options = OfKind(ConstraintKind::kBjorck);
+    options.bjorck.iterations = 60;
+    options.bjorck.tolerance = 0;
+    std::vector<at::Tensor> values;
+    std::vector<at::Tensor> gradients;
+    for (const ConstraintKind kind :
+         {ConstraintKind::kBjorck, ConstraintKind::kPolar}) {
+      options.kind = kind;
+      const at::Tensor leaf = raw.clone().requires_grad_(true);
+      const at::Tensor weight = *Make(options, rows, columns)->Constrain(leaf);
+      (weight * weights).sum().backward();
+      values.push_back(weight.detach());
+      gradients.push_back(leaf.grad());
+    }
+    EXPECT_TRUE(TensorsNear(values[0], values[1], 1e-11))
+        << rows << "x" << columns;
+    EXPECT_TRUE(TensorsNear(gradients[0], gradients[1],
+                            1e-9 * gradients[0].norm().item<double>()))
+        << rows << "x" << columns;
+  }
+}
+
+TEST(PolarConstraintTest, ConfiguredIterationsAreTheMost) {
+  ConstraintOptions options = OfKind(ConstraintKind::kPolar);
+  options.polar.max_iterations = 1;
+  const auto weight =
+      Make(options, 2, 2)->Constrain(Matrix({{1, 0}, {0, 0.01}}));
+  EXPECT_EQ(weight.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(weight.status().message()),
+              HasSubstr("after 1 iterations"));
+}
+
+TEST(PolarConstraintTest, RescalingIsAnOption) {
+  torch::manual_seed(4);
+  const at::Tensor raw = 50 * torch::randn({5, 8});
+  for (const bool rescale : {true, false}) {
+    ConstraintOptions options = OfKind(ConstraintKind::kPolar);
+    options.rescale_raw = rescale;
+    const auto constraint = Make(options, 5, 8);
+    at::Tensor stepped = raw.clone();
+    const at::Tensor before = *constraint->Constrain(stepped);
+    constraint->AfterOptimizerStep(stepped);
+    const double norm = SingularValues(stepped).max().item<double>();
+    if (rescale) {
+      EXPECT_NEAR(norm, 1.0, 0.2);
+      EXPECT_TRUE(TensorsNear(*constraint->Constrain(stepped), before, 1e-5));
+    } else {
+      EXPECT_TRUE(torch::equal(stepped, raw));
+    }
+  }
+}
+
+// An orthonormal matrix with entries of the type of a layer.
+at::Tensor Orthonormal(int64_t rows, int64_t columns) {
+  at::Tensor w = torch::empty({rows, columns});
+  torch::nn::init::orthogonal_(w);
+  return w;
+}
+
+double LargestDrift(const at::Tensor& w) {
+  return (SingularValues(w).square() - 1).abs().max().item<double>();
+}
+
+TEST(StiefelConstraintTest, TrainingAppliesTheRawWeightAndEvaluationPolishes) {
+  for (const auto& [rows, columns] : kShapes) {
+    torch::manual_seed(rows + columns);
+    const at::Tensor raw = 1.003 * Orthonormal(rows, columns);
+    EXPECT_TRUE(
+        torch::equal(Constrained(ConstraintKind::kStiefel, raw, true), raw));
+    const at::Tensor polished =
+        Constrained(ConstraintKind::kStiefel, raw, false);
+    EXPECT_LE(LargestDrift(polished), 1e-6) << rows << "x" << columns;
+    EXPECT_TRUE(TensorsNear(polished, raw / 1.003, 1e-6));
+    // It is applied as it is from then on.
+    EXPECT_TRUE(torch::equal(
+        Constrained(ConstraintKind::kStiefel, polished, false), polished));
+  }
+}
+
+TEST(StiefelConstraintTest, StepsOnlyWhereTheDriftAsksForIt) {
+  for (const auto& [rows, columns] : kShapes) {
+    torch::manual_seed(rows + columns);
+    const at::Tensor start = Orthonormal(rows, columns);
+    ConstraintOptions options = OfKind(ConstraintKind::kStiefel);
+    // Gram is 1.002² I: a drift of 0.004, known exactly.
+    at::Tensor raw = 1.002 * start;
+    const at::Tensor before = raw.clone();
+    Make(options, rows, columns)->AfterOptimizerStep(raw);
+    EXPECT_TRUE(torch::equal(raw, before)) << rows << "x" << columns;
+    // Without an allowance, and above it.
+    options.max_drift = 0.0;
+    Make(options, rows, columns)->AfterOptimizerStep(raw);
+    EXPECT_LE(LargestDrift(raw), 2e-5) << rows << "x" << columns;
+    options.max_drift = 1e-2;
+    raw = 1.02 * start;
+    Make(options, rows, columns)->AfterOptimizerStep(raw);
+    EXPECT_LE(LargestDrift(raw), 2e-3) << rows << "x" << columns;
+    // Far away.
+    raw = 100 * start;
+    Make(options, rows, columns)->AfterOptimizerStep(raw);
+    EXPECT_LE(LargestDrift(raw), 1e-5) << rows << "x" << columns;
+  }
+}
+
+TEST(StiefelConstraintTest, MendsTheStartAndTheEnd) {
+  for (const auto& [rows, columns] : kShapes) {
+    torch::manual_seed(rows + columns);
+    const auto constraint =
+        Make(OfKind(ConstraintKind::kStiefel), rows, columns);
+    at::Tensor raw = 0.1 * Orthonormal(rows, columns);
+    constraint->Initialise(raw);
+    EXPECT_LE(LargestDrift(raw), 1e-6);
+    raw = torch::randn({rows, columns});
+    constraint->AfterTraining(raw);
+    EXPECT_LE(LargestDrift(raw), 1e-6);
+  }
+}
+
+TEST(StiefelConstraintTest, WeightThatIsNotFiniteStaysForOthersToReport) {
+  for (const double bad : {kNan, kInfinity}) {
+    const auto constraint = Make(OfKind(ConstraintKind::kStiefel), 3, 5);
+    at::Tensor raw = Orthonormal(3, 5);
+    raw[1][1] = bad;
+    const at::Tensor before = raw.clone();
+    constraint->Initialise(raw);
+    constraint->AfterOptimizerStep(raw);
+    constraint->AfterTraining(raw);
+    EXPECT_TRUE(TensorsNear(raw, before, 0));
+    // And leaves no trace.
+    for (const auto& buffer : constraint->buffers()) {
+      EXPECT_TRUE(buffer.isfinite().all().item<bool>());
+    }
+    raw = 1.5 * Orthonormal(3, 5);
+    constraint->AfterOptimizerStep(raw);
+    EXPECT_LE(LargestDrift(raw), 1e-5);
+  }
+}
+
+// It decides when to retract, so a resumed training needs it.
+TEST(StiefelConstraintTest, DirectionIsABufferThatGetsNoGradient) {
+  for (const auto& [rows, columns] : kShapes) {
+    const auto constraint =
+        Make(OfKind(ConstraintKind::kStiefel), rows, columns);
+    EXPECT_TRUE(constraint->parameters().empty());
+    ASSERT_EQ(constraint->buffers().size(), 1u);
+    const at::Tensor direction = constraint->buffers()[0];
+    EXPECT_EQ(direction.sizes(),
+              (std::vector<int64_t>{std::min(rows, columns)}));
+    EXPECT_FALSE(direction.requires_grad());
+    EXPECT_NEAR(direction.norm().item<double>(), 1.0, 1e-6);
+    at::Tensor raw = 1.001 * Orthonormal(rows, columns);
+    raw.requires_grad_(true);
+    constraint->AfterOptimizerStep(raw);
+    EXPECT_FALSE(direction.requires_grad());
+    EXPECT_NEAR(direction.norm().item<double>(), 1.0, 1e-5);
+  }
+}
+
+TEST(StiefelConstraintTest, WorksInFloat64) {
+  const auto constraint = Make(OfKind(ConstraintKind::kStiefel), 6, 4);
+  constraint->to(at::kDouble);
+  at::Tensor raw = 1.3 * Orthonormal(6, 4).to(at::kDouble);
+  constraint->AfterOptimizerStep(raw);
+  EXPECT_LE(LargestDrift(raw), 0.35);
+  constraint->AfterTraining(raw);
+  EXPECT_LE(LargestDrift(raw), 1e-13);
 }
 
 TEST(SpectralConstraintTest, EvaluationDividesByTheProvenNorm) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -121,6 +122,9 @@ TEST(LinearTest, PromisedConstantHoldsForEveryConstraintAndShape) {
         return *value;
       };
       EXPECT_LE(bound(ConstraintKind::kBjorck, Norm::kL2, Norm::kL2), 1 + 1e-5);
+      EXPECT_LE(bound(ConstraintKind::kStiefel, Norm::kL2, Norm::kL2),
+                1 + 1e-6);
+      EXPECT_LE(bound(ConstraintKind::kPolar, Norm::kL2, Norm::kL2), 1 + 1e-5);
       EXPECT_LE(bound(ConstraintKind::kSpectral, Norm::kL2, Norm::kL2),
                 1 + 1e-6);
       EXPECT_LE(
@@ -462,8 +466,11 @@ TEST(LinearTest, WeightThatIsNotFiniteIsAnErrorThatNamesTheLayer) {
 
 TEST(LinearTest, ZeroWeightIsAnErrorWhereThereIsNothingToDivideBy) {
   for (const ConstraintKind kind :
-       {ConstraintKind::kSpectral, ConstraintKind::kBjorck}) {
+       {ConstraintKind::kSpectral, ConstraintKind::kBjorck,
+        ConstraintKind::kPolar, ConstraintKind::kStiefel}) {
     for (const bool training : {true, false}) {
+      // Which applies the raw weight while it is trained.
+      if (training && kind == ConstraintKind::kStiefel) continue;
       Linear layer(Config(kind, 4, 3));
       layer->train(training);
       {
@@ -569,8 +576,8 @@ TEST(LinearTest, ParsevalPullsTheWeightAfterAStep) {
 
 TEST(LinearTest, RescalingAfterAStepKeepsTheMapButNotTheLength) {
   for (const ConstraintKind kind :
-       {ConstraintKind::kBjorck, ConstraintKind::kSpectral,
-        ConstraintKind::kLinfRows}) {
+       {ConstraintKind::kBjorck, ConstraintKind::kPolar,
+        ConstraintKind::kSpectral, ConstraintKind::kLinfRows}) {
     LinearConfig config = Config(kind, 6, 4);
     config.constraint.power_iterations = 100;
     Linear layer = RandomLayer(config);
@@ -591,6 +598,10 @@ TEST(LinearTest, RescalingAfterAStepKeepsTheMapButNotTheLength) {
     if (kind == ConstraintKind::kBjorck) {
       EXPECT_LE(sigma, 1 + 1e-5);
       EXPECT_GT(sigma, 0.3);
+    }
+    if (kind == ConstraintKind::kPolar) {
+      // An estimate.
+      EXPECT_NEAR(sigma, 1, 0.2);
     }
     if (kind == ConstraintKind::kLinfRows) {
       EXPECT_TRUE(
@@ -700,6 +711,214 @@ TEST(StiefelLinearTest, GradientIsTangentToTheManifold) {
           << in << " to " << out << " batch " << batch;
       EXPECT_GT(g.norm().item<double>(), 1e-2);
     }
+  }
+}
+
+TEST(StiefelLinearTest, WithoutTheProjectionTheGradientIsThePlainOne) {
+  for (const auto& [in, out] :
+       std::vector<std::pair<int64_t, int64_t>>{{20, 12}, {12, 20}, {16, 16}}) {
+    LinearConfig config = Config(ConstraintKind::kStiefel, in, out);
+    const auto gradient = [&, columns = in](bool project) {
+      config.constraint.project_gradient = project;
+      torch::manual_seed(8);
+      Linear layer(config);
+      const at::Tensor x = torch::randn({7, columns});
+      layer->forward(x).square().sum().backward();
+      const at::Tensor y = torch::matmul(x, layer->weight.t()) + layer->bias;
+      const at::Tensor plain =
+          torch::autograd::grad({y.square().sum()}, {layer->weight})[0];
+      return std::make_pair(layer->weight.grad().clone(), plain);
+    };
+    const auto [free, plain] = gradient(false);
+    EXPECT_TRUE(TensorsNear(free, plain, 1e-4));
+    const auto [projected, same] = gradient(true);
+    EXPECT_TRUE(torch::equal(same, plain));
+    EXPECT_GT((projected - plain).norm().item<double>(),
+              0.05 * plain.norm().item<double>());
+    // A part of it, and the other part is orthogonal to it.
+    EXPECT_NEAR(((plain - projected) * projected).sum().item<double>(), 0.0,
+                1e-4 * plain.square().sum().item<double>());
+  }
+}
+
+TEST(StiefelLinearTest, OptimisersKeepItOnTheManifold) {
+  enum class Kind { kSgd, kMomentum, kAdam };
+  for (const Kind kind : {Kind::kSgd, Kind::kMomentum, Kind::kAdam}) {
+    for (const auto& [in, out] : std::vector<std::pair<int64_t, int64_t>>{
+             {20, 12}, {12, 20}, {16, 16}, {1, 9}, {9, 1}}) {
+      for (const bool project : {true, false}) {
+        torch::manual_seed(in + out);
+        LinearConfig config = Config(ConstraintKind::kStiefel, in, out);
+        config.constraint.project_gradient = project;
+        Linear layer(config);
+        std::unique_ptr<torch::optim::Optimizer> optimizer;
+        if (kind == Kind::kAdam) {
+          optimizer = std::make_unique<torch::optim::Adam>(
+              layer->parameters(), torch::optim::AdamOptions(1e-2));
+        } else {
+          optimizer = std::make_unique<torch::optim::SGD>(
+              layer->parameters(), torch::optim::SGDOptions(5e-3).momentum(
+                                       kind == Kind::kMomentum ? 0.9 : 0.0));
+        }
+        const at::Tensor start = layer->weight.detach().clone();
+        const at::Tensor target = torch::randn({out, in});
+        for (int i = 0; i < 100; ++i) {
+          const at::Tensor x = torch::randn({16, in});
+          optimizer->zero_grad();
+          (layer->forward(x) - x.mm(target.t())).square().mean().backward();
+          optimizer->step();
+          layer->AfterOptimizerStep();
+          const at::Tensor sigma = SingularValues(layer->weight);
+          // A retraction may leave this much, below one only.
+          ASSERT_GE(sigma.min().item<double>(), 0.93) << "step " << i;
+          ASSERT_LE(sigma.max().item<double>(), 1.01) << "step " << i;
+        }
+        if (in * out > 20) {
+          EXPECT_GT((layer->weight - start).norm().item<double>(), 0.1);
+        }
+        // The bound is that of the weight that evaluation applies, in either
+        // mode.
+        EXPECT_LE(*layer->LipschitzBound(Norm::kL2), 1 + 1e-6);
+        layer->eval();
+        EXPECT_LE(*layer->LipschitzBound(Norm::kL2), 1 + 1e-6);
+        const at::Tensor x = torch::randn({4, in});
+        const at::Tensor y = layer->forward(x);
+        const int64_t evaluations = layer->constraint_evaluations();
+        EXPECT_TRUE(torch::equal(layer->forward(x), y));
+        EXPECT_EQ(layer->constraint_evaluations(), evaluations);
+        // After the training it is the stored one, bit for bit.
+        layer->AfterTraining();
+        EXPECT_TRUE(torch::equal(layer->forward(x), y));
+        EXPECT_TRUE(torch::equal(*layer->ConstrainedWeight(), layer->weight));
+        layer->train();
+        EXPECT_TRUE(TensorsNear(layer->forward(x), y, 1e-6));
+        EXPECT_TRUE(layer->weight.requires_grad());
+      }
+    }
+  }
+}
+
+TEST(StiefelLinearTest, SavedModelKeepsItsBound) {
+  for (const bool finished : {true, false}) {
+    torch::manual_seed(3);
+    Linear source(Config(ConstraintKind::kStiefel, 20, 12));
+    for (int i = 0; i < 10; ++i) Step(source, torch::randn({8, 20}), 1e-2);
+    if (finished) source->AfterTraining();
+    std::stringstream stream;
+    torch::save(source, stream);
+    Linear target(Config(ConstraintKind::kStiefel, 20, 12));
+    torch::load(target, stream);
+    EXPECT_EQ(*target->LipschitzBound(Norm::kL2),
+              *source->LipschitzBound(Norm::kL2));
+    EXPECT_LE(*target->LipschitzBound(Norm::kL2), 1 + 1e-6);
+    source->eval();
+    target->eval();
+    const at::Tensor x = torch::randn({3, 20});
+    EXPECT_TRUE(torch::equal(target->forward(x), source->forward(x)));
+    if (finished) {
+      EXPECT_TRUE(torch::equal(*target->ConstrainedWeight(), target->weight));
+    }
+    // And goes on in the same way.
+    source->train();
+    target->train();
+    for (int i = 0; i < 5; ++i) {
+      const at::Tensor batch = torch::randn({8, 20});
+      Step(source, batch, 1e-2);
+      Step(target, batch, 1e-2);
+    }
+    EXPECT_TRUE(torch::equal(source->weight, target->weight));
+  }
+}
+
+TEST(StiefelLinearTest, HugeFiniteStepIsMended) {
+  for (const double rate : {1e2, 1e10, 1e30}) {
+    torch::manual_seed(5);
+    Linear layer(Config(ConstraintKind::kStiefel, 12, 8));
+    Step(layer, torch::randn({8, 12}), rate);
+    EXPECT_LE(OrthonormalityDefect(layer->weight), 1e-5) << rate;
+  }
+}
+
+TEST(OrthonormalLinearTest, StepThatOverflowsIsAnErrorThatNamesTheLayer) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kStiefel, ConstraintKind::kPolar}) {
+    for (const double bad : {kNan, kInfinity}) {
+      torch::manual_seed(6);
+      Linear layer(Config(kind, 5, 4));
+      torch::optim::SGD optimizer(layer->parameters(), 1.0);
+      layer->forward(torch::randn({3, 5})).sum().backward();
+      layer->weight.mutable_grad()[1][2] = bad;
+      optimizer.step();
+      layer->AfterOptimizerStep();
+      layer->AfterTraining();
+      for (const bool training : {true, false}) {
+        layer->train(training);
+        EXPECT_THAT(
+            [&] {
+              layer->forward(torch::zeros({2, 5}));
+            },
+            ThrowsMessage<c10::Error>(
+                AllOf(HasSubstr("layer 'probe'"), HasSubstr("not finite"))))
+            << ConstraintName(kind);
+      }
+      EXPECT_FALSE(layer->LipschitzBounds().ok());
+    }
+  }
+}
+
+TEST(PolarLinearTest, IsTheLayerOfManyBjorckIterations) {
+  for (const auto& [in, out] :
+       std::vector<std::pair<int64_t, int64_t>>{{7, 4}, {4, 7}, {5, 5}}) {
+    LinearConfig config = Config(ConstraintKind::kBjorck, in, out);
+    config.constraint.bjorck.iterations = 60;
+    config.constraint.bjorck.tolerance = 0.0;
+    Linear bjorck = RandomLayer(config, 3);
+    config.constraint.kind = ConstraintKind::kPolar;
+    Linear polar = RandomLayer(config, 3);
+    bjorck->to(at::kDouble);
+    polar->to(at::kDouble);
+    const at::Tensor x = torch::randn({6, in}, at::kDouble);
+    for (const auto& layer : {bjorck, polar}) {
+      layer.ptr()->forward(x).sin().sum().backward();
+    }
+    EXPECT_TRUE(TensorsNear(bjorck->forward(x), polar->forward(x), 1e-10));
+    EXPECT_TRUE(TensorsNear(bjorck->weight.grad(), polar->weight.grad(), 1e-8));
+    EXPECT_TRUE(TensorsNear(bjorck->bias.grad(), polar->bias.grad(), 1e-10));
+  }
+}
+
+TEST(PolarLinearTest, WeightIsOrthonormalInBothModesThroughTheTraining) {
+  torch::manual_seed(7);
+  Linear layer(Config(ConstraintKind::kPolar, 20, 12));
+  torch::optim::Adam optimizer(layer->parameters(),
+                               torch::optim::AdamOptions(1e-2));
+  for (int i = 0; i < 50; ++i) {
+    optimizer.zero_grad();
+    layer->forward(torch::randn({16, 20})).sum().neg().backward();
+    optimizer.step();
+    layer->AfterOptimizerStep();
+    // Rescaled after every step.
+    EXPECT_NEAR(SingularValues(layer->weight).max().item<double>(), 1.0, 0.25);
+    layer->train(i % 2 == 0);
+    EXPECT_LE(OrthonormalityDefect(*layer->ConstrainedWeight()), 1e-5);
+    EXPECT_LE(*layer->LipschitzBound(Norm::kL2), 1 + 1e-6);
+    layer->train();
+  }
+}
+
+TEST(OrthonormalLinearTest, GradientPenaltyTrains) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kStiefel, ConstraintKind::kPolar}) {
+    torch::manual_seed(8);
+    Linear layer(Config(kind, 6, 4));
+    const at::Tensor x = torch::randn({5, 6}).requires_grad_(true);
+    const at::Tensor gradient = torch::autograd::grad(
+        {layer->forward(x).tanh().sum()}, {x}, {}, /*retain_graph=*/true,
+        /*create_graph=*/true)[0];
+    (gradient.norm(2, 1) - 1).square().mean().backward();
+    EXPECT_TRUE(layer->weight.grad().isfinite().all().item<bool>());
+    EXPECT_GT(layer->weight.grad().norm().item<double>(), 1e-4)
+        << ConstraintName(kind);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "benchmarks/processor.h"
 #include "experiments/common/environment.h"
 #include "experiments/common/settings.h"
 #include "lipschitz/base/status.h"
@@ -59,13 +58,13 @@ int RunProgram(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
   experiments::SetThreads(FLAGS_threads);
+  experiments::KeepFreedMemory();
   at::manual_seed(0);
   const experiments::Json environment = experiments::DescribeEnvironment("cpu");
   for (const auto& [key, value] : environment.items()) {
     benchmark::AddCustomContext(
         key, value.is_string() ? value.get<std::string>() : value.dump());
   }
-  benchmark::AddCustomContext("processor", DescribeProcessor());
   const size_t run = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return run > 0 ? 0 : 1;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/blas.h"
+#include "lipschitz/base/processor.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -50,6 +51,7 @@ Json DescribeEnvironment(const std::string& device) {
   environment["blas"] = blas.description.empty()
                             ? blas.name
                             : absl::StrCat(blas.name, ", ", blas.description);
+  environment["processor"] = DescribeProcessor();
   environment["compiler"] = "g++ " __VERSION__;
   environment["threads"] = at::get_num_threads();
   environment["device"] = device;

@@ -1,26 +1,19 @@
 #include "experiments/common/figure.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "experiments/common/process.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/status.h"
-
-extern char** environ;
 
 namespace lipschitz::experiments {
 namespace {
@@ -127,32 +120,16 @@ void AppendPanel(const Panel& panel, int index, std::string* script) {
 // Runs gnuplot on a script file; its error output becomes the message.
 absl::Status RunGnuplot(const std::string& script_path,
                         const std::string& error_path) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error_path.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  std::string program = "gnuplot";
-  std::string defaults = "-d";  // no ~/.gnuplot
-  std::string argument = script_path;
-  std::array<char*, 4> arguments = {program.data(), defaults.data(),
-                                    argument.data(), nullptr};
-  pid_t child = 0;
-  const int error = posix_spawnp(&child, "gnuplot", &actions, nullptr,
-                                 arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) {
+  // -d: without ~/.gnuplot.
+  const auto exit_status =
+      RunProcess({{"gnuplot", "-d", script_path}, "", error_path});
+  if (absl::IsNotFound(exit_status.status())) {
     return absl::NotFoundError(
         "cannot draw figures: gnuplot is not installed; run tools/setup.sh or "
         "install the package gnuplot-nox");
   }
-  if (error != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot start gnuplot: ", std::strerror(error)));
-  }
-  int state = 0;
-  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return absl::OkStatus();
+  LIPSCHITZ_RETURN_IF_ERROR(exit_status.status());
+  if (*exit_status == 0) return absl::OkStatus();
   const auto text = ReadFile(error_path);
   return absl::InternalError(
       absl::StrCat("gnuplot failed: ", text.ok() ? *text : "(no message)"));

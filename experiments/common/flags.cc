@@ -4,11 +4,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "experiments/common/paths.h"
 #include "lipschitz/base/status.h"
 
 DEFINE_string(preset, "quick", "Size of the runs: smoke, quick or paper.");
@@ -77,19 +77,6 @@ void ParseFlags(int argc, char** argv, const std::string& usage) {
   }
 }
 
-std::string UserPath(const std::string& path) {
-  const std::filesystem::path given(path);
-  const char* const working = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (given.is_absolute() || working == nullptr) return path;
-  return (std::filesystem::path(working) / given).string();
-}
-
-std::string DefaultResultsDir() {
-  const char* const workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  return workspace == nullptr ? std::string("results")
-                              : absl::StrCat(workspace, "/results");
-}
-
 absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   CommonSettings settings;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.preset, ParsePreset(FLAGS_preset));
@@ -99,7 +86,7 @@ absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   }
   settings.seed = FLAGS_seed;
   settings.results_dir = FLAGS_results_dir.empty()
-                             ? DefaultResultsDir()
+                             ? WorkspacePath("results")
                              : UserPath(FLAGS_results_dir);
   settings.data_dir = FLAGS_data_dir.empty() ? "" : UserPath(FLAGS_data_dir);
   settings.dataset = FLAGS_dataset;

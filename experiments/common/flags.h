@@ -17,11 +17,4 @@ void ParseFlags(int argc, char** argv, const std::string& usage);
 // The common flags, checked. InvalidArgument names the flag.
 absl::StatusOr<CommonSettings> CommonSettingsFromFlags();
 
-// `path` made absolute as the user meant it: `bazel run` starts programs in
-// another folder than the user's.
-std::string UserPath(const std::string& path);
-
-// The results folder when no flag names one: the workspace's.
-std::string DefaultResultsDir();
-
 }  // namespace lipschitz::experiments

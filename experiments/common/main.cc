@@ -11,6 +11,7 @@
 #include "experiments/common/record.h"
 #include "experiments/common/runner.h"
 #include "lipschitz/base/blas.h"
+#include "lipschitz/base/processor.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
@@ -41,6 +42,9 @@ void WarnAboutBlas() {
   const BlasInfo blas = DetectBlas();
   if (blas.IsReference()) {
     std::fputs(ReferenceBlasWarning(blas).c_str(), stderr);
+  }
+  if (MissesAvx512(blas, HasAvx512())) {
+    std::fputs(Avx512Hint(blas).c_str(), stderr);
   }
 }
 

@@ -158,6 +158,7 @@ absl::StatusOr<RunnerResult> RunTasks(
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::string device,
                              ResolveDevice(settings.device));
   SetThreads(settings.threads);
+  KeepFreedMemory();
   Runner runner(settings, device, display, stop_requested);
   RunnerResult result;
   for (size_t i = 0; i < tasks.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/blas.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -82,7 +84,17 @@ int PhysicalCores() {
 void SetSeed(uint64_t seed) { at::manual_seed(seed); }
 
 void SetThreads(int threads) {
-  at::set_num_threads(threads > 0 ? threads : PhysicalCores());
+  const int count = threads > 0 ? threads : PhysicalCores();
+  at::set_num_threads(count);
+  SetBlasThreads(count);
+}
+
+void KeepFreedMemory() {
+#ifdef __GLIBC__
+  // The largest threshold that glibc takes; above it memory is mapped anew.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
 }
 
 absl::StatusOr<std::string> ResolveDevice(const std::string& device) {

@@ -55,6 +55,11 @@ int PhysicalCores();
 void SetSeed(uint64_t seed);
 void SetThreads(int threads);
 
+// Lets the process keep up to 1 GiB of freed memory for what it allocates next.
+// A training allocates the same tensors in every step; without this glibc gives
+// each large one back to the system, and the next step pays for its pages again.
+void KeepFreedMemory();
+
 // "cpu" or "cuda" from CommonSettings::device; InvalidArgument for a device
 // that is unknown or not there.
 absl::StatusOr<std::string> ResolveDevice(const std::string& device);

@@ -21,6 +21,21 @@ struct BlasInfo {
 // Looks up the library that the dynamic linker chose for `sgemm_`.
 BlasInfo DetectBlas();
 
+// Sets the number of threads of OpenBLAS: with pthreads it does not follow
+// LibTorch's, with OpenMP it does. Every other BLAS is left alone.
+void SetBlasThreads(int threads);
+
+// The number of threads that OpenBLAS would use now; 0 for any other BLAS.
+int OpenBlasThreads();
+
+// Whether the BLAS is an OpenBLAS that does not know this processor and runs
+// kernels without AVX-512 on it: products take up to 1.6 times as long as with
+// OPENBLAS_CORETYPE=SkylakeX in the environment.
+bool MissesAvx512(const BlasInfo& blas, bool processor_has_avx512);
+
+// What to tell a user about that.
+std::string Avx512Hint(const BlasInfo& blas);
+
 // What to tell a user who runs on the reference BLAS, and how to mend it.
 std::string ReferenceBlasWarning(const BlasInfo& blas);
 

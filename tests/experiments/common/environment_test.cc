@@ -32,8 +32,8 @@ TEST(EnvironmentTest, HasItsKeysInOrder) {
   const Json environment = DescribeEnvironment("cpu");
   std::vector<std::string> keys;
   for (const auto& item : environment.items()) keys.push_back(item.key());
-  EXPECT_THAT(keys, ElementsAre("libtorch", "blas", "compiler", "threads",
-                                "device", "commit"));
+  EXPECT_THAT(keys, ElementsAre("libtorch", "blas", "processor", "compiler",
+                                "threads", "device", "commit"));
 }
 
 TEST(EnvironmentTest, SaysWhatRuns) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "experiments/common/paths.h"
 #include "experiments/common/settings.h"
 #include "gtest/gtest.h"
 #include "lipschitz/base/files.h"
@@ -129,12 +130,12 @@ TEST_F(FlagsTest, HelpExitsWithZero) {
 
 TEST_F(FlagsTest, PathsAreTheUsersAlsoUnderBazelRun) {
   EXPECT_EQ(UserPath("a/b"), "a/b");
-  EXPECT_EQ(DefaultResultsDir(), "results");
+  EXPECT_EQ(WorkspacePath("a/b"), "a/b");
   setenv("BUILD_WORKING_DIRECTORY", "/home/user/below", 1);
   setenv("BUILD_WORKSPACE_DIRECTORY", "/home/user", 1);
   EXPECT_EQ(UserPath("a/b"), "/home/user/below/a/b");
   EXPECT_EQ(UserPath("/a/b"), "/a/b");
-  EXPECT_EQ(DefaultResultsDir(), "/home/user/results");
+  EXPECT_EQ(WorkspacePath("a/b"), "/home/user/a/b");
   const auto settings = Parse({"--data_dir=data"});
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_EQ(settings->results_dir, "/home/user/results");

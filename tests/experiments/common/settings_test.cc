@@ -2,13 +2,17 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <thread>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "lipschitz/base/blas.h"
 #include "tests/testing/status.h"
 
 namespace lipschitz::experiments {
@@ -59,6 +63,39 @@ TEST(SettingsTest, ThreadsAreThoseOfLibTorch) {
   SetThreads(3);
   SetThreads(0);
   EXPECT_EQ(at::get_num_threads(), PhysicalCores());
+}
+
+TEST(SettingsTest, ThreadsAreThoseOfTheBlasToo) {
+  const at::Tensor a = at::ones({512, 512});
+  for (const int threads : {2, 1}) {
+    SetThreads(threads);
+    at::mm(a, a);  // before a product OpenBLAS may look again
+    if (OpenBlasThreads() == 0) GTEST_SKIP() << "not an OpenBLAS";
+    EXPECT_EQ(OpenBlasThreads(), threads);
+  }
+}
+
+TEST(SettingsTest, FreedMemoryIsKept) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer has an allocator of its own";
+#endif
+  KeepFreedMemory();
+  // From now on memory of this size comes from the heap, which stays.
+  constexpr size_t kBytes = 16 << 20;
+  std::free(std::memset(std::malloc(kBytes), 1, kBytes));
+  rusage before = {};
+  getrusage(RUSAGE_SELF, &before);
+  for (int i = 0; i < 10; ++i) {
+    void* const block = std::malloc(kBytes);
+    std::memset(block, 1, kBytes);
+    // So that the compiler keeps both calls.
+    EXPECT_EQ(static_cast<volatile char*>(block)[i * 1000], 1);
+    std::free(block);
+  }
+  rusage after = {};
+  getrusage(RUSAGE_SELF, &after);
+  // One round alone touches 4096 pages of 4 KiB.
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 1000);
 }
 
 TEST(SettingsTest, SeedDecidesWhatIsDrawn) {

@@ -47,6 +47,25 @@ TEST(BlasInfo, OnlyTheReferenceBlasIsReference) {
   }
 }
 
+TEST(MissesAvx512, AskWhatTheLibraryRunsAndWhatTheProcessorHas) {
+  BlasInfo blas;
+  for (const char* core : {"Zen", "Haswell"}) {
+    blas.description =
+        "OpenBLAS 0.3.21 USE_OPENMP " + std::string(core) + " MAX_THREADS=64";
+    EXPECT_TRUE(MissesAvx512(blas, true)) << core;
+    EXPECT_FALSE(MissesAvx512(blas, false)) << core;
+    EXPECT_TRUE(Contains(Avx512Hint(blas), core));
+    EXPECT_TRUE(Contains(Avx512Hint(blas), "OPENBLAS_CORETYPE=SkylakeX"));
+  }
+  for (const char* core : {"SkylakeX", "Cooperlake", "Sapphirerapids"}) {
+    blas.description =
+        "OpenBLAS 0.3.21 USE_OPENMP " + std::string(core) + " MAX_THREADS=64";
+    EXPECT_FALSE(MissesAvx512(blas, true)) << core;
+  }
+  blas.description = "";
+  EXPECT_FALSE(MissesAvx512(blas, true));
+}
+
 TEST(ReferenceBlasWarning, NamesTheLibraryAndSaysHowToMendIt) {
   BlasInfo blas;
   blas.name = "reference";

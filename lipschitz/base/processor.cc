@@ -1,4 +1,4 @@
-#include "benchmarks/processor.h"
+#include "lipschitz/base/processor.h"
 
 #include <fstream>
 #include <map>
@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace lipschitz::benchmarks {
+namespace lipschitz {
 namespace {
 
 // The first processor's entries in /proc/cpuinfo; empty elsewhere.
@@ -46,4 +46,4 @@ std::string DescribeProcessor() {
 
 bool HasAvx512() { return HasFlag(ReadCpuInfo(), "avx512f"); }
 
-}  // namespace lipschitz::benchmarks
+}  // namespace lipschitz

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace lipschitz::benchmarks {
+namespace lipschitz {
 
 // "AMD EPYC (family 26, model 2), AVX-512": names of models alone may say
 // little, and what a BLAS makes of a processor depends on the rest.
@@ -11,4 +11,4 @@ std::string DescribeProcessor();
 
 bool HasAvx512();
 
-}  // namespace lipschitz::benchmarks
+}  // namespace lipschitz

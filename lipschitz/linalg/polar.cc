@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
@@ -37,6 +39,9 @@ constexpr double kUpperEnd = 1.3;
 // iterations after which that was a mistake.
 constexpr double kSmallSpread = 0.2;
 constexpr int kMaxConjugateGradients = 14;
+// Eigenvalues of a Gram matrix in float64 give the singular vectors of a
+// float32 matrix to its rounding while the condition number is below 1e5.
+constexpr double kSmallestEigenvalueRatio = 1e-10;
 
 struct Interval {
   double lower;
@@ -60,6 +65,46 @@ Interval SingularValueInterval(const at::Tensor& gram, double defect) {
           upper};
 }
 
+// The standard deviation of a symmetric matrix's eigenvalues over their mean.
+double RelativeSpread(const at::Tensor& symmetric) {
+  const double mean = symmetric.diagonal().mean().item<double>();
+  at::Tensor rest = symmetric.clone();
+  rest.diagonal().sub_(mean);
+  return rest.norm().item<double>() /
+         (mean * std::sqrt(static_cast<double>(symmetric.size(0))));
+}
+
+// A wide X = left · diag(values) · right; undefined where nobody computed it.
+struct Svd {
+  at::Tensor left;    // (rows, rows)
+  at::Tensor values;  // (rows), ascending
+  at::Tensor right;   // (rows, columns)
+};
+
+struct Factor {
+  PolarResult result;
+  Svd svd;
+};
+
+// From the eigenvalues of XXᵀ, for a wide float32 X; null where X is too near
+// to a rank deficient matrix for that.
+std::optional<Factor> FactorBySvd(const at::Tensor& x) {
+  const at::Tensor exact = x.to(at::kDouble);
+  const auto [squares, vectors] = at::linalg_eigh(SmallerGram(exact));
+  const double largest = squares[-1].item<double>();
+  if (!(squares[0].item<double>() > kSmallestEigenvalueRatio * largest)) {
+    return std::nullopt;
+  }
+  const at::Tensor values = squares.sqrt();
+  Factor factor;
+  factor.svd = {
+      vectors.to(at::kFloat), values.to(at::kFloat),
+      at::mm(vectors.t(), exact).div_(values.unsqueeze(1)).to(at::kFloat)};
+  factor.result.weight = at::mm(factor.svd.left, factor.svd.right);
+  factor.result.norm = std::sqrt(largest);
+  return factor;
+}
+
 // p of the singular values of a wide X with this Gram matrix.
 at::Tensor Apply(const OddQuintic& p, const at::Tensor& x,
                  const at::Tensor& gram) {
@@ -68,8 +113,10 @@ at::Tensor Apply(const OddQuintic& p, const at::Tensor& x,
   return at::mm(factor, x);
 }
 
-// For a wide matrix.
-absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
+// For a wide matrix. With `for_gradient`, where the spectrum is so wide that
+// the gradient will need singular vectors, they are computed at once, and used.
+absl::StatusOr<Factor> Iterate(at::Tensor x, const PolarOptions& options,
+                               bool for_gradient) {
   const double side = static_cast<double>(x.size(0));
   const double tolerance =
       (options.tolerance > 0.0
@@ -97,6 +144,16 @@ absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
     if (!std::isfinite(defect)) {
       return absl::InternalError("the iteration diverged");
     }
+    // The spread of squares is twice that of the values, about.
+    if (result.iterations == 0 && for_gradient &&
+        x.scalar_type() == at::kFloat &&
+        RelativeSpread(gram) > 2 * kSmallSpread) {
+      if (auto factor = FactorBySvd(x); factor.has_value()) {
+        factor->result.norm *= scale;
+        factor->svd.values.mul_(scale);
+        return *std::move(factor);
+      }
+    }
     const Interval interval = SingularValueInterval(gram, defect);
     if (result.iterations == 0) result.norm = scale * interval.upper;
     if (defect <= tolerance) break;
@@ -123,7 +180,7 @@ absl::StatusOr<PolarResult> Iterate(at::Tensor x, const PolarOptions& options) {
     if (defect < kSmallDefect && defect * defect * defect <= tolerance) break;
   }
   result.weight = x;
-  return result;
+  return Factor{result, {}};
 }
 
 // Y with H Y + Y H = C by the eigenvalues of H, for a skew-symmetric C.
@@ -141,14 +198,9 @@ at::Tensor Sylvester(const at::Tensor& h, const at::Tensor& c) {
   const double target =
       (c.scalar_type() == at::kFloat ? 1e-6 : 1e-13) * c.norm().item<double>();
   if (target == 0.0) return at::zeros_like(c);
+  if (!(RelativeSpread(h) < kSmallSpread)) return SylvesterByEigenvalues(h, c);
   // A first guess from the mean eigenvalue, exact for a multiple of I.
-  const double mean = h.diagonal().mean().item<double>();
-  at::Tensor rest = h.clone();
-  rest.diagonal().sub_(mean);
-  const double spread = rest.norm().item<double>() /
-                        (mean * std::sqrt(static_cast<double>(h.size(0))));
-  if (!(spread < kSmallSpread)) return SylvesterByEigenvalues(h, c);
-  at::Tensor y = c / (2 * mean);
+  at::Tensor y = c / (2 * h.diagonal().mean().item<double>());
   const auto apply = [&h](const at::Tensor& skew) {
     const at::Tensor product = at::mm(h, skew);
     return product - product.t();
@@ -183,13 +235,37 @@ at::Tensor TallGradient(const at::Tensor& w, const at::Tensor& u,
   return at::addmm(at::cholesky_solve(normal.t(), factor).t(), u, y);
 }
 
+// For a wide matrix with its singular values σ and vectors. With P = leftᵀ G
+// and Q = P rightᵀ, the gradient in the basis of the singular vectors is (Q_ij
+// − Q_ji) / (σ_i + σ_j) on the rows of `right`, and P_i / σ_i off them.
+at::Tensor WideGradient(const Svd& svd, const at::Tensor& gradient) {
+  const at::Tensor p = at::mm(svd.left.t(), gradient);
+  const at::Tensor q = at::mm(p, svd.right.t());
+  const at::Tensor sums = svd.values.unsqueeze(0) + svd.values.unsqueeze(1);
+  at::Tensor inner = (q - q.t()).div_(sums);
+  if (svd.right.size(0) == svd.right.size(1)) {
+    return at::mm(svd.left, at::mm(inner, svd.right));
+  }
+  const at::Tensor column = svd.values.unsqueeze(1);
+  inner.sub_(q / column);
+  return at::mm(svd.left, at::addmm(p / column, inner, svd.right));
+}
+
+at::Tensor Gradient(const at::Tensor& w, const at::Tensor& u, const Svd& svd,
+                    const at::Tensor& gradient) {
+  if (!svd.left.defined()) return PolarFactorGradient(w, u, gradient);
+  c10::NoGradGuard no_grad;
+  return w.size(0) > w.size(1) ? WideGradient(svd, gradient.t()).t()
+                               : WideGradient(svd, gradient);
+}
+
 // The gradient as a node of the graph whose own derivative is an error.
 class FirstDerivative : public torch::autograd::Function<FirstDerivative> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext*,
                             const at::Tensor& w, const at::Tensor& u,
-                            const at::Tensor& gradient) {
-    return PolarFactorGradient(w, u, gradient);
+                            const Svd& svd, const at::Tensor& gradient) {
+    return Gradient(w, u, svd, gradient);
   }
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext*, torch::autograd::variable_list) {
@@ -202,17 +278,20 @@ class FirstDerivative : public torch::autograd::Function<FirstDerivative> {
 class Polar : public torch::autograd::Function<Polar> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context,
-                            const at::Tensor& w, const at::Tensor& u) {
+                            const at::Tensor& w, const at::Tensor& u,
+                            const Svd& svd) {
     at::Tensor result = u.clone();
-    context->save_for_backward({w, result});
+    context->save_for_backward({w, result, svd.left, svd.values, svd.right});
     return result;
   }
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext* context,
       torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    return {FirstDerivative::apply(saved[0], saved[1], gradients[0]),
-            at::Tensor()};
+    return {
+        FirstDerivative::apply(saved[0], saved[1],
+                               Svd{saved[2], saved[3], saved[4]}, gradients[0]),
+        at::Tensor(), at::Tensor()};
   }
 };
 
@@ -236,18 +315,21 @@ absl::StatusOr<PolarResult> PolarFactor(const at::Tensor& w,
   LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "polar factor"));
   return CatchTorch("polar factor", [&]() -> absl::StatusOr<PolarResult> {
     const bool tall = w.size(0) > w.size(1);
-    absl::StatusOr<PolarResult> result = [&] {
+    const bool for_gradient = w.requires_grad() && c10::GradMode::is_enabled();
+    absl::StatusOr<Factor> factor = [&] {
       c10::NoGradGuard no_grad;
-      return Iterate(tall ? w.detach().t().contiguous() : w.detach(), options);
+      return Iterate(tall ? w.detach().t().contiguous() : w.detach(), options,
+                     for_gradient);
     }();
-    if (!result.ok()) {
-      return WithContext(result.status(), absl::StrCat("polar factor of the "
+    if (!factor.ok()) {
+      return WithContext(factor.status(), absl::StrCat("polar factor of the "
                                                        "matrix ",
                                                        ShapeString(w)));
     }
-    if (tall) result->weight = result->weight.t().contiguous();
-    if (w.requires_grad() && c10::GradMode::is_enabled()) {
-      result->weight = Polar::apply(w, result->weight);
+    PolarResult& result = factor->result;
+    if (tall) result.weight = result.weight.t().contiguous();
+    if (for_gradient) {
+      result.weight = Polar::apply(w, result.weight, factor->svd);
     }
     return result;
   });

@@ -31,7 +31,7 @@ struct PolarResult {
   at::Tensor weight;
   // An estimate of ‖W‖₂ by power iteration, within 15 percent; for rescaling.
   double norm = 0.0;
-  // Polynomial iterations done.
+  // Polynomial iterations done; 0 where singular vectors took their place.
   int iterations = 0;
 };
 
@@ -45,7 +45,9 @@ struct PolarResult {
 //   U Y + (I − UUᵀ) G H⁻¹,   H Y + Y H = UᵀG − GᵀU
 // (tall; the transposed problem for a wide one), the Sylvester equation solved
 // by conjugate gradients on skew-symmetric matrices, one product per iteration,
-// or through the eigenvalues of H where those are far apart.
+// or through the eigenvalues of H where those are far apart. For a float32
+// matrix that asks for a gradient and has such a spectrum, the singular
+// values and vectors are computed forwards and give U as well.
 //
 // InvalidArgument for a bad shape or type, an entry that is not finite, and a
 // matrix that is rank deficient: a zero singular value stays zero. (One at the

@@ -13,8 +13,8 @@ packages=(
   # libraries
   libtorch-dev libopenblas0-openmp libabsl-dev libgflags-dev libgtest-dev
   libgmock-dev libbenchmark-dev libhwy-dev nlohmann-json3-dev zlib1g-dev
-  # figures; data; the commit in every record
-  gnuplot-nox dataset-fashion-mnist git ca-certificates
+  # figures; data, and more of it; the commit in every record
+  gnuplot-nox dataset-fashion-mnist curl git ca-certificates
 )
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -37,7 +37,7 @@ setup: this script installs Debian 12 (bookworm) and 13 (trixie) packages, and
 setup: this system is '$1'. By hand, what is needed:
 setup:   Bazel 4.2 or newer with WORKSPACE support, and its rule sets under
 setup:     /usr/share/bazel (packages bazel-rules-cc, -java, -proto, -skylib,
-setup:     -platforms), a C++17 compiler, gnuplot, git
+setup:     -platforms), a C++17 compiler, gnuplot, git, curl
 setup:   LibTorch 1.13 or newer: Debian's libtorch-dev, or any other whose
 setup:     folder the environment variable LIBTORCH names
 setup:   development files of Abseil, gflags, GoogleTest with gMock, Google

@@ -1,0 +1,250 @@
+// Every parser of data files on thousands of damaged inputs: each is either an
+// error that names the file, or a result that agrees with the bytes; the memory
+// is bounded by the input whatever its header claims.
+#include <ATen/ATen.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gtest/gtest.h"
+#include "lipschitz/data/cifar10.h"
+#include "lipschitz/data/idx.h"
+#include "lipschitz/data/npy.h"
+#include "tests/testing/data_files.h"
+
+namespace lipschitz {
+namespace {
+
+using testing::Gzip;
+using testing::RandomImages;
+
+constexpr int kMutations = 20000;
+constexpr char kName[] = "data/file";
+
+// While alive, this process may map no more than `bytes` beyond what it has:
+// to take more ends the test.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_AS, &before_);
+    rlim_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit limit = before_;
+    limit.rlim_cur = pages * 4096 + bytes;
+    EXPECT_GT(pages, 0);
+    EXPECT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  }
+  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+// Damages of one input, always the same for one seed.
+class Mutator {
+ public:
+  explicit Mutator(uint64_t seed) : random_(seed) {}
+
+  std::string operator()(std::string bytes) {
+    const size_t changes = 1 + Below(4);
+    for (size_t i = 0; i < changes; ++i) Change(&bytes);
+    return bytes;
+  }
+
+ private:
+  size_t Below(size_t bound) { return random_() % bound; }
+
+  // Headers are short, and most of what can go wrong is in them.
+  size_t Place(size_t size) {
+    return Below(Below(2) == 0 ? size : std::min<size_t>(size, 80));
+  }
+
+  void Change(std::string* bytes) {
+    static constexpr char kValues[] = {0, 1, 3, 8, '\x7f', '\x80', '\xff'};
+    if (bytes->empty()) {
+      bytes->push_back(static_cast<char>(Below(256)));
+      return;
+    }
+    const size_t place = Place(bytes->size());
+    switch (Below(7)) {
+      case 0:  // one bit
+        (*bytes)[place] ^= static_cast<char>(1 << Below(8));
+        break;
+      case 1:
+        (*bytes)[place] = kValues[Below(sizeof(kValues))];
+        break;
+      case 2:  // a digit, for .npy
+        (*bytes)[place] = static_cast<char>('0' + Below(10));
+        break;
+      case 3:
+        bytes->resize(place);
+        break;
+      case 4:
+        bytes->erase(place, 1 + Below(16));
+        break;
+      case 5:
+        bytes->insert(place, bytes->substr(Place(bytes->size()), Below(32)));
+        break;
+      default:
+        bytes->insert(place, 1 + Below(8), static_cast<char>(Below(256)));
+    }
+  }
+
+  std::mt19937_64 random_;
+};
+
+// Runs `parse` on damages of `original`; it says by its own expectations
+// whether a result agrees with its input. Returns how many inputs had a result.
+int Fuzz(const std::string& original, uint64_t seed,
+         const std::function<absl::Status(const std::string&)>& parse) {
+  Mutator mutate(seed);
+  int accepted = 0;
+  for (int i = 0; i < kMutations; ++i) {
+    const std::string input = mutate(original);
+    const absl::Status status = parse(input);
+    accepted += status.ok();
+    if (!status.ok() && std::string(status.message()).rfind(kName, 0) != 0) {
+      ADD_FAILURE() << "mutation " << i << ": " << status;
+      break;
+    }
+    if (::testing::Test::HasFailure()) {
+      ADD_FAILURE() << "mutation " << i;
+      break;
+    }
+  }
+  return accepted;
+}
+
+// The data that a raw file of the tensor ends with.
+std::string Data(const at::Tensor& tensor) {
+  return std::string(static_cast<const char*>(tensor.data_ptr()),
+                     tensor.nbytes());
+}
+
+void ExpectEndsWith(const std::string& input, const std::string& data) {
+  ASSERT_GE(input.size(), data.size());
+  EXPECT_TRUE(input.compare(input.size() - data.size(), data.size(), data) ==
+              0);
+}
+
+TEST(Mutation, Idx) {
+  const LabelledImages images = RandomImages(6, 1, 4, 1);
+  const std::string raw = testing::IdxBytes(images.images.squeeze(1));
+  const MemoryLimit limit(64 << 20);
+  for (const int64_t rank : {1, 2, 3}) {
+    const int accepted = Fuzz(raw, 10 + rank, [&](const std::string& input) {
+      const auto result = ParseIdx(kName, input, rank);
+      if (result.ok()) {
+        EXPECT_EQ(result->dim(), rank);
+        EXPECT_EQ(input.size(), 4 + 4 * rank + result->numel());
+        ExpectEndsWith(input, Data(*result));
+      }
+      return result.status();
+    });
+    // Pixels may be anything.
+    if (rank == 3) {
+      EXPECT_GT(accepted, kMutations / 20);
+    }
+  }
+}
+
+TEST(Mutation, IdxInGzip) {
+  const LabelledImages images = RandomImages(6, 1, 4, 1);
+  const at::Tensor expected = images.images.squeeze(1);
+  const MemoryLimit limit(64 << 20);
+  const int accepted = Fuzz(Gzip(testing::IdxBytes(expected)), 20,
+                            [&](const std::string& input) {
+                              const auto result = ParseIdx(kName, input, 3);
+                              // The stream's checksum lets no other content
+                              // through.
+                              if (result.ok()) {
+                                EXPECT_TRUE(at::equal(*result, expected));
+                              }
+                              return result.status();
+                            });
+  // Times and names in a gzip header are not part of the content.
+  EXPECT_GT(accepted, 0);
+}
+
+// A valid stream of a damaged file.
+TEST(Mutation, GzipOfDamagedIdx) {
+  const LabelledImages images = RandomImages(2, 1, 4, 1);
+  const std::string raw = testing::IdxBytes(images.images.squeeze(1));
+  const MemoryLimit limit(64 << 20);
+  Fuzz(raw, 30, [&](const std::string& input) {
+    const auto result = ParseIdx(kName, Gzip(input), 3);
+    const auto plain = ParseIdx(kName, input, 3);
+    EXPECT_EQ(result.ok(), plain.ok()) << result.status() << plain.status();
+    if (result.ok() && plain.ok()) {
+      EXPECT_TRUE(at::equal(*result, *plain));
+    }
+    return result.status();
+  });
+}
+
+TEST(Mutation, Cifar10) {
+  const std::string raw = testing::Cifar10Bytes(RandomImages(3, 3, 32, 2));
+  const MemoryLimit limit(64 << 20);
+  for (const std::string& original : {raw, Gzip(raw)}) {
+    const bool zipped = original.size() != raw.size();
+    const int accepted = Fuzz(original, 40, [&](const std::string& input) {
+      const auto result = ParseCifar10(kName, input);
+      if (result.ok()) {
+        EXPECT_EQ(result->images.size(0), result->labels.size(0));
+        EXPECT_LT(result->labels.max().item<int64_t>(), 10);
+        EXPECT_GE(result->labels.min().item<int64_t>(), 0);
+        EXPECT_TRUE(testing::Cifar10Bytes(*result) == (zipped ? raw : input));
+      }
+      return result.status();
+    });
+    EXPECT_GT(accepted, 0);
+  }
+}
+
+TEST(Mutation, Npy) {
+  const std::string header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }";
+  std::string raw = "\x93NUMPY";
+  raw += {1, 0, static_cast<char>(header.size() + 1), 0};
+  raw += header + "\n" + Data(at::arange(12, at::kFloat));
+  ASSERT_TRUE(ParseNpy(kName, raw).ok());
+  const MemoryLimit limit(64 << 20);
+  const int accepted = Fuzz(raw, 50, [&](const std::string& input) {
+    const auto result = ParseNpy(kName, input);
+    if (result.ok()) {
+      EXPECT_TRUE(result->is_contiguous());
+      EXPECT_LT(result->nbytes(), input.size());
+      ExpectEndsWith(input, Data(*result));
+    }
+    return result.status();
+  });
+  EXPECT_GT(accepted, kMutations / 100);
+  Fuzz(Gzip(raw), 60, [&](const std::string& input) {
+    return ParseNpy(kName, input).status();
+  });
+}
+
+// A megabyte of gzip for a gigabyte of zeros, and a header that asks for them:
+// no more is read than what the format can hold.
+TEST(Mutation, BombsAreStopped) {
+  const MemoryLimit limit(512 << 20);
+  std::string bomb;
+  const std::string zeros = Gzip(std::string(16 << 20, '\0'));
+  for (int i = 0; i < 64; ++i) bomb += zeros;
+  const auto idx = ParseIdx(kName, bomb, 3);
+  EXPECT_FALSE(idx.ok());
+  const auto npy = ParseNpy(kName, bomb);
+  EXPECT_FALSE(npy.ok());
+  const auto cifar = ParseCifar10(kName, bomb);
+  EXPECT_FALSE(cifar.ok());
+}
+
+}  // namespace
+}  // namespace lipschitz

@@ -78,7 +78,7 @@ void DeclareGradient(const std::string& method,
           });
 }
 
-// Forwards. Counters "iterations", and "error": ‖U − the exact one‖_F / √n.
+// Forwards. Counters "steps", and "error": ‖U − the exact one‖_F / √n.
 void DeclareCandidate(const PolarCandidate& candidate,
                       const Spectrum& spectrum) {
   constexpr int64_t kSide = 1024;
@@ -97,9 +97,8 @@ void DeclareCandidate(const PolarCandidate& candidate,
                     .norm()
                     .item<double>() /
                 std::sqrt(static_cast<double>(kSide));
-            return Workload{
-                [=] { candidate.run(w); },
-                {{"iterations", result.iterations}, {"error", error}}};
+            return Workload{[=] { candidate.run(w); },
+                            {{"steps", result.iterations}, {"error", error}}};
           });
 }
 

@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kInputs = 784;
 constexpr int64_t kClasses = 10;
 // From small steps on, Adam's moments and the weights are those of training.
-constexpr int kWarmUpSteps = 20;
+constexpr int kWarmUpSteps = 5;
 
 struct Variant {
   std::string name;

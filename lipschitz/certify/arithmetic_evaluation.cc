@@ -15,9 +15,9 @@ absl::Status CheckFloat32(const std::string& name,
       tensor.scalar_type() == torch::kFloat) {
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "a float32 certificate needs a float32 network, but ", name, " is ",
-      c10::toString(tensor.scalar_type())));
+  return absl::FailedPreconditionError(
+      absl::StrCat("a float32 certificate needs a float32 network, but ", name,
+                   " is ", c10::toString(tensor.scalar_type())));
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ absl::Status CheckAttack(const at::Tensor& x, const at::Tensor& labels,
   }
   const int64_t n = x.size(0);
   if (!labels.defined() || labels.dim() != 1 || labels.size(0) != n ||
-      labels.scalar_type() != at::kLong ||
-      labels.min().item<int64_t>() < 0) {
+      labels.scalar_type() != at::kLong || labels.min().item<int64_t>() < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "attack: ", n, " inputs need as many int64 labels from 0 on"));
   }
@@ -37,8 +36,8 @@ absl::Status CheckAttack(const at::Tensor& x, const at::Tensor& labels,
         "attack: the norm must be l2 or linf, got ", NormName(threat.norm)));
   }
   const at::Tensor& epsilon = threat.epsilon;
-  if (!epsilon.defined() || !epsilon.is_floating_point() ||
-      epsilon.dim() > 1 || (epsilon.dim() == 1 && epsilon.size(0) != n)) {
+  if (!epsilon.defined() || !epsilon.is_floating_point() || epsilon.dim() > 1 ||
+      (epsilon.dim() == 1 && epsilon.size(0) != n)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "attack: epsilon must be one number, or one for each of the ", n,
         " inputs"));
@@ -51,8 +50,7 @@ absl::Status CheckAttack(const at::Tensor& x, const at::Tensor& labels,
   const at::Tensor inside =
       at::isfinite(x).logical_and(x >= box.lower).logical_and(x <= box.upper);
   if (!inside.all().item<bool>()) {
-    const at::Tensor out =
-        inside.flatten(1).all(1).logical_not().nonzero();
+    const at::Tensor out = inside.flatten(1).all(1).logical_not().nonzero();
     return absl::InvalidArgumentError(absl::StrCat(
         "attack: ", out.size(0), " inputs are not inside [", box.lower, ", ",
         box.upper, "], the first is number ", out[0][0].item<int64_t>()));

@@ -129,14 +129,13 @@ void Ascend(const AutoPgdOptions& options,
       ascent.Select(*rows);
     }
     const FeasibleSet& set = search.set();
-    const at::Tensor stepped =
-        set.Project(ascent.point +
-                    ascent.step * set.Direction(ascent.gradient, random));
+    const at::Tensor stepped = set.Project(
+        ascent.point + ascent.step * set.Direction(ascent.gradient, random));
     const at::Tensor next =
-        k == 0 ? stepped
-               : set.Project(ascent.point +
-                             kMomentum * (stepped - ascent.point) +
-                             (1 - kMomentum) * (ascent.point - ascent.previous));
+        k == 0
+            ? stepped
+            : set.Project(ascent.point + kMomentum * (stepped - ascent.point) +
+                          (1 - kMomentum) * (ascent.point - ascent.previous));
     ascent.Move(next, evaluate(next));
     if (next_checkpoint < checkpoints.size() &&
         k + 1 == checkpoints[next_checkpoint]) {
@@ -152,9 +151,9 @@ void Ascend(const AutoPgdOptions& options,
 
 absl::Status AutoPgdOptions::Validate() const {
   if (steps < 1 || restarts < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Auto-PGD: steps and restarts must be at least 1, got ", steps,
-        " and ", restarts));
+    return absl::InvalidArgumentError(
+        absl::StrCat("Auto-PGD: steps and restarts must be at least 1, got ",
+                     steps, " and ", restarts));
   }
   return absl::OkStatus();
 }

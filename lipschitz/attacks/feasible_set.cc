@@ -89,9 +89,8 @@ at::Tensor FeasibleSet::Project(const at::Tensor& z) const {
   // A step of zero, or one that is not finite, goes nowhere.
   const at::Tensor length = step.norm(2, 1, /*keepdim=*/true);
   const at::Tensor usable = (length > 0).logical_and(at::isfinite(length));
-  at::Tensor scale =
-      at::where(usable, (radius_ / length).clamp_max(1.0),
-                at::zeros({}, length.options()));
+  at::Tensor scale = at::where(usable, (radius_ / length).clamp_max(1.0),
+                               at::zeros({}, length.options()));
   at::Tensor inside;
   for (int iteration = 0;; ++iteration) {
     const at::Tensor scaled = step * scale;
@@ -107,8 +106,9 @@ at::Tensor FeasibleSet::Project(const at::Tensor& z) const {
     const at::Tensor growth =
         ((squared_radius - (all - free)) / free).clamp_min(1.0).sqrt();
     // Not a number where nothing is free.
-    const at::Tensor larger = at::minimum(
-        at::where(free > 0, scale * growth, scale), at::ones({}, scale.options()));
+    const at::Tensor larger =
+        at::minimum(at::where(free > 0, scale * growth, scale),
+                    at::ones({}, scale.options()));
     const bool settled = (larger <= scale * (1.0 + 1e-9)).all().item<bool>();
     if (settled) break;
     scale = larger;

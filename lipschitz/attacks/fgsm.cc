@@ -18,9 +18,8 @@ absl::StatusOr<AttackResult> Fgsm(const Classifier& classifier,
         const FeasibleSet& set = search.set();
         const ObjectivePoint at_x = EvaluateObjective(
             classifier, options.objective, set.x(), search.labels());
-        const at::Tensor point =
-            set.Project(set.x() +
-                        set.reach() * set.Direction(at_x.gradient, random));
+        const at::Tensor point = set.Project(
+            set.x() + set.reach() * set.Direction(at_x.gradient, random));
         search.Record(point,
                       EvaluateMargins(classifier, point, search.labels()));
       });

@@ -61,9 +61,9 @@ absl::Status CheckCertificates(const at::Tensor& images,
   for (const at::Tensor& tensor :
        {certificates.labels, certificates.pairwise_radius}) {
     if (!tensor.defined() || tensor.dim() != 1 || tensor.size(0) != n) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "attack on certificates: ", n,
-          " images need as many labels and radii"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("attack on certificates: ", n,
+                       " images need as many labels and radii"));
     }
   }
   return absl::OkStatus();
@@ -76,61 +76,62 @@ absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
                                               const Certificates& certificates,
                                               const GateOptions& options) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckCertificates(images, certificates));
-  return CatchTorch("attack on certificates", [&]() -> absl::StatusOr<
-                                                      GateReport> {
-    LIPSCHITZ_ASSIGN_OR_RETURN(
-        const std::unique_ptr<ArithmeticEvaluation> evaluation,
-        ArithmeticEvaluation::Create(network, certificates.arithmetic));
-    const Classifier classifier = [&](const at::Tensor& x) {
-      return network.forward(x);
-    };
-    const at::Tensor certified =
-        (certificates.pairwise_radius > 0).nonzero().squeeze(1);
-    GateReport report;
-    report.attacked = certified.numel();
-    report.least_margin = std::numeric_limits<double>::infinity();
-    for (int64_t i = 0; i < report.attacked; i += kChunk) {
-      const at::Tensor chunk =
-          certified.slice(0, i, std::min(report.attacked, i + kChunk));
-      const at::Tensor x =
-          images.index_select(0, chunk).detach().to(evaluation->type());
-      const at::Tensor labels = certificates.labels.index_select(0, chunk);
-      const at::Tensor radii =
-          certificates.pairwise_radius.index_select(0, chunk);
-      PgdOptions pgd = options.pgd;
-      pgd.seed = StreamSeed(pgd.seed, static_cast<uint64_t>(2 * i));
-      AutoPgdOptions auto_pgd = options.auto_pgd;
-      auto_pgd.seed = StreamSeed(auto_pgd.seed, static_cast<uint64_t>(2 * i + 1));
-      LIPSCHITZ_ASSIGN_OR_RETURN(
-          const AttackResult result,
-          StrongestAttack(classifier, x, labels,
-                          MakeThreat(certificates.norm, radii, options.box),
-                          pgd, auto_pgd));
-      report.least_margin =
-          std::min(report.least_margin, result.margin.min().item<double>());
-      const at::Tensor broken = result.success.nonzero().squeeze(1);
-      if (broken.numel() == 0) continue;
-      c10::NoGradGuard no_grad;
-      const at::Tensor logits =
-          network.forward(result.adversarial.index_select(0, broken));
-      for (int64_t k = 0; k < broken.numel(); ++k) {
-        const int64_t row = broken[k].item<int64_t>();
-        Counterexample found;
-        found.index = chunk[row].item<int64_t>();
-        found.label = labels[row].item<int64_t>();
-        found.radius = radii[row].item<double>();
-        found.distance =
-            Distance(certificates.norm, result.adversarial[row], x[row]);
-        found.logits = logits[k].clone();
-        found.input = result.adversarial[row].clone();
-        // The attacks promise it; whoever is accused may rely on it.
-        if (found.distance <= found.radius) {
-          report.counterexamples.push_back(std::move(found));
+  return CatchTorch(
+      "attack on certificates", [&]() -> absl::StatusOr<GateReport> {
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            const std::unique_ptr<ArithmeticEvaluation> evaluation,
+            ArithmeticEvaluation::Create(network, certificates.arithmetic));
+        const Classifier classifier = [&](const at::Tensor& x) {
+          return network.forward(x);
+        };
+        const at::Tensor certified =
+            (certificates.pairwise_radius > 0).nonzero().squeeze(1);
+        GateReport report;
+        report.attacked = certified.numel();
+        report.least_margin = std::numeric_limits<double>::infinity();
+        for (int64_t i = 0; i < report.attacked; i += kChunk) {
+          const at::Tensor chunk =
+              certified.slice(0, i, std::min(report.attacked, i + kChunk));
+          const at::Tensor x =
+              images.index_select(0, chunk).detach().to(evaluation->type());
+          const at::Tensor labels = certificates.labels.index_select(0, chunk);
+          const at::Tensor radii =
+              certificates.pairwise_radius.index_select(0, chunk);
+          PgdOptions pgd = options.pgd;
+          pgd.seed = StreamSeed(pgd.seed, static_cast<uint64_t>(2 * i));
+          AutoPgdOptions auto_pgd = options.auto_pgd;
+          auto_pgd.seed =
+              StreamSeed(auto_pgd.seed, static_cast<uint64_t>(2 * i + 1));
+          LIPSCHITZ_ASSIGN_OR_RETURN(
+              const AttackResult result,
+              StrongestAttack(classifier, x, labels,
+                              MakeThreat(certificates.norm, radii, options.box),
+                              pgd, auto_pgd));
+          report.least_margin =
+              std::min(report.least_margin, result.margin.min().item<double>());
+          const at::Tensor broken = result.success.nonzero().squeeze(1);
+          if (broken.numel() == 0) continue;
+          c10::NoGradGuard no_grad;
+          const at::Tensor logits =
+              network.forward(result.adversarial.index_select(0, broken));
+          for (int64_t k = 0; k < broken.numel(); ++k) {
+            const int64_t row = broken[k].item<int64_t>();
+            Counterexample found;
+            found.index = chunk[row].item<int64_t>();
+            found.label = labels[row].item<int64_t>();
+            found.radius = radii[row].item<double>();
+            found.distance =
+                Distance(certificates.norm, result.adversarial[row], x[row]);
+            found.logits = logits[k].clone();
+            found.input = result.adversarial[row].clone();
+            // The attacks promise it; whoever is accused may rely on it.
+            if (found.distance <= found.radius) {
+              report.counterexamples.push_back(std::move(found));
+            }
+          }
         }
-      }
-    }
-    return report;
-  });
+        return report;
+      });
 }
 
 }  // namespace lipschitz

@@ -32,7 +32,8 @@ Search::Search(const Classifier& classifier, const at::Tensor& x,
 bool Search::Start() {
   active_ = Broken(best_margins_).logical_not().nonzero().squeeze(1);
   if (active_.numel() == 0) return false;
-  active_set_ = active_.numel() == labels_.numel() ? set_ : set_.Select(active_);
+  active_set_ =
+      active_.numel() == labels_.numel() ? set_ : set_.Select(active_);
   active_labels_ = labels_.index_select(0, active_);
   return true;
 }

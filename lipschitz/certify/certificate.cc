@@ -92,25 +92,25 @@ class Certifier {
     batch.predicted = computed.argmax(1);
     batch.labels = labels.defined() ? labels : batch.predicted;
     if (batch.labels.max().item<int64_t>() >= logits.size(1)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("certification: label ",
-                       batch.labels.max().item<int64_t>(), ", but the network "
-                       "has ", logits.size(1), " classes"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "certification: label ", batch.labels.max().item<int64_t>(),
+          ", but the network "
+          "has ",
+          logits.size(1), " classes"));
     }
     const at::Tensor is_label =
         at::zeros_like(logits, logits.options().dtype(at::kBool))
             .scatter(1, batch.labels.unsqueeze(1), true);
-    batch.runner_up =
-        computed.masked_fill(is_label, -kInfinity).argmax(1);
-    const at::Tensor known =
-        at::isfinite(logits).all(1).logical_and(batch.predicted ==
-                                                batch.labels);
+    batch.runner_up = computed.masked_fill(is_label, -kInfinity).argmax(1);
+    const at::Tensor known = at::isfinite(logits).all(1).logical_and(
+        batch.predicted == batch.labels);
     Radii(logits, centres, is_label, known, &batch);
     return batch;
   }
 
  private:
-  void Radii(const at::Tensor& logits, const ForwardErrorBound::Centres& centres,
+  void Radii(const at::Tensor& logits,
+             const ForwardErrorBound::Centres& centres,
              const at::Tensor& is_label, const at::Tensor& known,
              Certificates* batch) const {
     const at::Tensor naive = at::full({}, constants_.naive, logits.options());
@@ -125,19 +125,19 @@ class Certifier {
     // bounded for balls of half the size again and again, and every one of them
     // proves the radius that is left, up to its own. The first, that of no
     // error, is nearly always the best.
-    at::Tensor cap = LeastRadius(gaps, constants).clamp_max(options_.max_radius);
+    at::Tensor cap =
+        LeastRadius(gaps, constants).clamp_max(options_.max_radius);
     at::Tensor errors = at::zeros_like(gaps);
     batch->pairwise_radius = at::full_like(cap, -1.0);
     for (int halvings = 0; halvings < 10; ++halvings) {
       if (rounding_.has_value()) {
-        errors = rounding_
-                     ->PairErrors(centres, batch->labels, options_.norm, cap)
-                     .masked_fill(is_label, 0.0);
+        errors =
+            rounding_->PairErrors(centres, batch->labels, options_.norm, cap)
+                .masked_fill(is_label, 0.0);
       }
       const at::Tensor left =
           rounding_.has_value() ? Down(gaps - errors) : gaps;
-      const at::Tensor radius =
-          at::minimum(LeastRadius(left, constants), cap);
+      const at::Tensor radius = at::minimum(LeastRadius(left, constants), cap);
       const at::Tensor better = radius > batch->pairwise_radius;
       const auto keep = [&](at::Tensor* kept, const at::Tensor& value) {
         *kept = kept->defined() ? at::where(better, value, *kept) : value;
@@ -168,10 +168,10 @@ absl::Status CheckInputs(const at::Tensor& images, const at::Tensor& labels) {
   if (!labels.defined()) return absl::OkStatus();
   if (labels.dim() != 1 || labels.scalar_type() != at::kLong ||
       labels.size(0) != images.size(0)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "certification: ", images.size(0),
-        " images need as many int64 labels, got ", labels.numel(), " of type ",
-        c10::toString(labels.scalar_type())));
+    return absl::InvalidArgumentError(
+        absl::StrCat("certification: ", images.size(0),
+                     " images need as many int64 labels, got ", labels.numel(),
+                     " of type ", c10::toString(labels.scalar_type())));
   }
   if (labels.min().item<int64_t>() < 0) {
     return absl::InvalidArgumentError(

@@ -27,9 +27,10 @@ using rounding::Up;
 
 // A format of numbers.
 struct Format {
-  double unit;       // unit roundoff
-  double subnormal;  // the least positive number: more than what underflow loses
-  double safe;       // what no intermediate value may exceed
+  double unit;  // unit roundoff
+  double
+      subnormal;  // the least positive number: more than what underflow loses
+  double safe;    // what no intermediate value may exceed
 };
 constexpr Format kFloat64Format = {rounding::kUnit, 5e-324,
                                    std::numeric_limits<double>::max() / 8};
@@ -129,9 +130,9 @@ absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
     step.scale = layer.AppliedScale();
     if (layer.bias.defined()) {
       step.bias = layer.bias.detach().to(at::kDouble);
-      LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(
-          step.bias.unsqueeze(0),
-          absl::StrCat("the bias of layer '", layer.name(), "'")));
+      LIPSCHITZ_RETURN_IF_ERROR(
+          CheckFinite(step.bias.unsqueeze(0),
+                      absl::StrCat("the bias of layer '", layer.name(), "'")));
       const at::Tensor norms = VectorNorms(step.bias);
       for (int64_t q = 0; q < 3; ++q) {
         step.bias_norms[static_cast<size_t>(q)] = norms[q].item<double>();
@@ -175,8 +176,9 @@ absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
           }
           LIPSCHITZ_ASSIGN_OR_RETURN(
               Step step,
-              is_linear ? linear_step(static_cast<LinearImpl&>(*layer))
-                        : activation_step(static_cast<ActivationImpl&>(*layer)));
+              is_linear
+                  ? linear_step(static_cast<LinearImpl&>(*layer))
+                  : activation_step(static_cast<ActivationImpl&>(*layer)));
           bound.body_.push_back(std::move(step));
         }
         bound.has_head_ = parts.head != nullptr;
@@ -226,8 +228,8 @@ ForwardErrorBound::Centres ForwardErrorBound::Evaluate(
 at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
                                          const at::Tensor& labels, Norm norm,
                                          const at::Tensor& radii) const {
-  const Format& format = arithmetic_ == Arithmetic::kFloat32 ? kFloat32Format
-                                                             : kFloat64Format;
+  const Format& format =
+      arithmetic_ == Arithmetic::kFloat32 ? kFloat32Format : kFloat64Format;
   const int64_t n = radii.size(0);
   const int64_t classes = centres.logits.size(1);
   const auto options = centres.logits.options();
@@ -248,10 +250,9 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
       const at::Tensor& at_centre = centres.magnitudes.at(rounded++);
       const at::Tensor in_ball =
           (at_centre + Through(step.magnitude, errors.Slack())) * kInflation;
-      const at::Tensor bias =
-          at::tensor({step.bias_norms[0], step.bias_norms[1],
-                      step.bias_norms[2]},
-                     options);
+      const at::Tensor bias = at::tensor(
+          {step.bias_norms[0], step.bias_norms[1], step.bias_norms[2]},
+          options);
       const double width = static_cast<double>(step.width);
       centre = (centre + Rounding(kFloat64Format, step.operations, step.scale,
                                   at_centre, bias, width)) *
@@ -286,8 +287,8 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
          Product(errors.Slack().unsqueeze(1), head_row_norms_.unsqueeze(0))
              .amin(2)) *
         kInflation;
-    const at::Tensor bias = head_.bias.defined() ? head_.bias.abs()
-                                                 : at::zeros({classes}, options);
+    const at::Tensor bias =
+        head_.bias.defined() ? head_.bias.abs() : at::zeros({classes}, options);
     const at::Tensor logits =
         Rounding(kFloat64Format, head_.operations, head_.scale,
                  centres.head_magnitudes, bias, /*width=*/1.0) +

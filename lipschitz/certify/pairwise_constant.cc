@@ -34,8 +34,8 @@ absl::StatusOr<at::Tensor> PairsThroughHead(const BoundTable& body, Norm norm,
     const at::Tensor norms = PairDualNorms(weight.detach().to(at::kDouble));
     at::Tensor least = at::full_like(norms.select(-1, 0), kInfinity);
     for (size_t q = 0; q < kAllNorms.size(); ++q) {
-      const double bound = ProductUp(body.At(norm, kAllNorms[q]),
-                                     std::abs(head.AppliedScale()));
+      const double bound =
+          ProductUp(body.At(norm, kAllNorms[q]), std::abs(head.AppliedScale()));
       if (!std::isfinite(bound)) continue;
       least = at::minimum(least, norms.select(-1, static_cast<int64_t>(q)) *
                                      Up(bound * (1.0 + Gamma(4))));

@@ -20,6 +20,7 @@
 #include "lipschitz/certify/certificate.h"
 #include "lipschitz/certify/certified_accuracy.h"
 #include "lipschitz/certify/forward_error.h"
+#include "lipschitz/certify/network_parts.h"
 #include "lipschitz/certify/pairwise_constant.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/data/spherical_shells.h"

@@ -1,7 +1,9 @@
 #include "lipschitz/attacks/feasible_set.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -38,6 +40,59 @@ at::Tensor Normal(at::IntArrayRef shape, const at::TensorOptions& options,
       .to(options.device());
 }
 
+template <typename T>
+struct Box {
+  T lower;
+  T upper;
+};
+
+// One example: x + clamp(s (z − x)) with the largest s ≤ 1 for which that is no
+// longer than the radius. s grows: what the box cuts off is spent on the
+// coordinates that it does not cut. Those that are cut stay cut, so the step
+// never becomes too long.
+template <typename T>
+void ProjectL2(const T* x, const T* z, int64_t dim, double radius,
+               const Box<T>& box, T* result) {
+  const double lower = box.lower;
+  const double upper = box.upper;
+  const auto step = [&](int64_t i) {
+    return static_cast<double>(z[i]) - static_cast<double>(x[i]);
+  };
+  const auto cut = [&](double offset, int64_t i) {
+    return std::min(std::max(offset, lower - static_cast<double>(x[i])),
+                    upper - static_cast<double>(x[i]));
+  };
+  double square = 0.0;
+  for (int64_t i = 0; i < dim; ++i) square += step(i) * step(i);
+  if (!(square > 0.0) || !std::isfinite(square)) {
+    std::copy(x, x + dim, result);
+    return;
+  }
+  double scale = std::min(1.0, radius / std::sqrt(square));
+  for (int iteration = 0; iteration < 16; ++iteration) {
+    double all = 0.0;
+    double free = 0.0;
+    for (int64_t i = 0; i < dim; ++i) {
+      const double offset = scale * step(i);
+      const double inside = cut(offset, i);
+      all += inside * inside;
+      free += inside == offset ? inside * inside : 0.0;
+    }
+    if (!(free > 0.0)) break;
+    const double growth = (radius * radius - (all - free)) / free;
+    const double larger =
+        std::min(1.0, scale * std::sqrt(std::max(1.0, growth)));
+    if (larger <= scale * (1.0 + 1e-9)) break;
+    scale = larger;
+  }
+  for (int64_t i = 0; i < dim; ++i) {
+    const T point =
+        static_cast<T>(static_cast<double>(x[i]) + cut(scale * step(i), i));
+    // A bound of the box that T rounds.
+    result[i] = std::min(std::max(point, box.lower), box.upper);
+  }
+}
+
 }  // namespace
 
 FeasibleSet::FeasibleSet(const at::Tensor& x, const ThreatModel& threat)
@@ -72,50 +127,30 @@ FeasibleSet::FeasibleSet(const at::Tensor& x, const ThreatModel& threat)
   const at::Tensor length = centre.flatten(1).norm(2, 1);
   radius_ = (epsilon * (1.0 - (dim + 20.0) * 0x1p-50) -
              (length + epsilon) * (2.0 * unit))
-                .clamp_min(0)
-                .unsqueeze(1);
+                .clamp_min(0);
 }
 
 at::Tensor FeasibleSet::Project(const at::Tensor& z) const {
   if (norm_ == Norm::kLinf) {
     return at::maximum(at::minimum(z, upper_), lower_);
   }
-  // All in float64 and with one row for each example.
-  const at::Tensor centre = x_.flatten(1).to(at::kDouble);
-  const at::Tensor step = z.flatten(1).to(at::kDouble) - centre;
-  const at::Tensor lowest = lower_.to(at::kDouble) - centre;
-  const at::Tensor highest = upper_.to(at::kDouble) - centre;
-  const at::Tensor squared_radius = radius_.square();
-  // A step of zero, or one that is not finite, goes nowhere.
-  const at::Tensor length = step.norm(2, 1, /*keepdim=*/true);
-  const at::Tensor usable = (length > 0).logical_and(at::isfinite(length));
-  at::Tensor scale = at::where(usable, (radius_ / length).clamp_max(1.0),
-                               at::zeros({}, length.options()));
-  at::Tensor inside;
-  for (int iteration = 0;; ++iteration) {
-    const at::Tensor scaled = step * scale;
-    inside = at::minimum(at::maximum(scaled, lowest), highest);
-    if (iteration == 16) break;
-    // What the box cut off may be spent on the coordinates that it did not cut:
-    // they grow until the ball is reached. Those that are cut stay cut, so the
-    // step stays in the ball.
-    const at::Tensor squares = inside.square();
-    const at::Tensor all = squares.sum(1, /*keepdim=*/true);
-    const at::Tensor free =
-        (squares * (scaled == inside)).sum(1, /*keepdim=*/true);
-    const at::Tensor growth =
-        ((squared_radius - (all - free)) / free).clamp_min(1.0).sqrt();
-    // Not a number where nothing is free.
-    const at::Tensor larger =
-        at::minimum(at::where(free > 0, scale * growth, scale),
-                    at::ones({}, scale.options()));
-    const bool settled = (larger <= scale * (1.0 + 1e-9)).all().item<bool>();
-    if (settled) break;
-    scale = larger;
-  }
-  const at::Tensor point =
-      at::where(usable, centre + inside, centre).to(x_.scalar_type());
-  return at::minimum(at::maximum(point, lower_), upper_).reshape(x_.sizes());
+  const at::Tensor centres = x_.to(at::kCPU).contiguous();
+  const at::Tensor points = z.to(centres.options()).contiguous();
+  const at::Tensor radii = radius_.to(at::kCPU).contiguous();
+  at::Tensor result = at::empty_like(centres);
+  const int64_t dim = centres.numel() / centres.size(0);
+  AT_DISPATCH_FLOATING_TYPES(centres.scalar_type(), "projection", [&] {
+    const scalar_t* x = centres.data_ptr<scalar_t>();
+    const scalar_t* from = points.data_ptr<scalar_t>();
+    const double* radius = radii.data_ptr<double>();
+    scalar_t* to = result.data_ptr<scalar_t>();
+    const Box<scalar_t> box = {lower_.item<scalar_t>(),
+                               upper_.item<scalar_t>()};
+    for (int64_t i = 0; i < centres.size(0); ++i) {
+      ProjectL2(x + i * dim, from + i * dim, dim, radius[i], box, to + i * dim);
+    }
+  });
+  return result.to(x_.device());
 }
 
 at::Tensor FeasibleSet::Direction(const at::Tensor& gradient,

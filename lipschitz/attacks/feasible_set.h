@@ -50,7 +50,7 @@ class FeasibleSet {
 
   Norm norm_ = Norm::kLinf;
   at::Tensor x_;
-  // l2: (n, 1) epsilon less what rounding may add, in float64.
+  // l2: (n) epsilon less what rounding may add, in float64.
   at::Tensor radius_;
   at::Tensor reach_;
   // linf: (n, ...) of x's type. l2: the box, scalars.

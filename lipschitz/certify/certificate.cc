@@ -14,6 +14,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
 #include "lipschitz/certify/forward_error.h"
+#include "lipschitz/certify/network_parts.h"
 #include "lipschitz/certify/pairwise_constant.h"
 
 namespace lipschitz {
@@ -44,10 +45,11 @@ class Certifier {
       : network_(network), options_(options) {}
 
   absl::Status Prepare() {
-    LIPSCHITZ_ASSIGN_OR_RETURN(constants_, BoundPairs(network_, options_.norm));
+    LIPSCHITZ_ASSIGN_OR_RETURN(const NetworkParts parts, TakeApart(network_));
+    LIPSCHITZ_ASSIGN_OR_RETURN(constants_, BoundPairs(parts, options_.norm));
     if (options_.arithmetic != Arithmetic::kExact) {
       LIPSCHITZ_ASSIGN_OR_RETURN(
-          rounding_, ForwardErrorBound::Create(network_, options_.arithmetic));
+          rounding_, ForwardErrorBound::Create(parts, options_.arithmetic));
     }
     return absl::OkStatus();
   }

@@ -14,7 +14,6 @@
 #include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/dual_norms.h"
-#include "lipschitz/certify/network_parts.h"
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/norm_bound.h"
 
@@ -39,8 +38,8 @@ constexpr Format kFloat32Format = {
     static_cast<double>(std::numeric_limits<float>::max()) / 8};
 
 // All that follows computes sums and products of non-negative numbers in
-// float64; so many roundings one after the other are in each of them at most.
-const double kInflation = 1.0 + Gamma(64);
+// float64, with a few dozen roundings one after the other at most.
+constexpr double kInflation = 1.0 + 128 * rounding::kUnit;
 
 // a · b where 0 · ∞ is 0: what does not move moves nothing, and a zero map
 // keeps nothing.
@@ -109,19 +108,23 @@ at::Tensor Column(const at::Tensor& norms, Norm norm) {
 }  // namespace
 
 absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
-    LayerImpl& network, Arithmetic arithmetic) {
+    const NetworkParts& parts, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::kExact) {
     return absl::InvalidArgumentError(
         "rounding errors of exact arithmetic: there are none");
   }
-  const auto linear_step = [](LinearImpl& layer) -> absl::StatusOr<Step> {
+  const auto linear_step =
+      [](LinearImpl& layer, const BoundTable& bounds) -> absl::StatusOr<Step> {
     Step step;
-    LIPSCHITZ_ASSIGN_OR_RETURN(step.bounds, layer.LipschitzBounds());
+    step.bounds = bounds;
     LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor applied,
                                layer.ConstrainedWeight());
     const at::Tensor weight = applied.detach().to(at::kDouble);
     const at::Tensor magnitude = weight.abs();
-    LIPSCHITZ_ASSIGN_OR_RETURN(step.magnitude, OperatorNormBounds(magnitude));
+    SpectralNormOptions cheap;
+    cheap.max_squarings = 0;
+    LIPSCHITZ_ASSIGN_OR_RETURN(step.magnitude,
+                               OperatorNormBounds(magnitude, cheap));
     step.weight_t = weight.t();
     step.magnitude_t = magnitude.t();
     step.width = weight.size(0);
@@ -141,14 +144,15 @@ absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
     return step;
   };
   const auto activation_step =
-      [&](ActivationImpl& layer) -> absl::StatusOr<Step> {
+      [&](ActivationImpl& layer,
+          const BoundTable& bounds) -> absl::StatusOr<Step> {
     if (layer.dim() != -1 && layer.dim() != 1) {
       return absl::FailedPreconditionError(
           absl::StrCat("activation ", layer.spec().Name(), " along dimension ",
                        layer.dim(), " of a matrix mixes examples"));
     }
     Step step;
-    LIPSCHITZ_ASSIGN_OR_RETURN(step.bounds, layer.LipschitzBounds());
+    step.bounds = bounds;
     ActivationSpec spec = layer.spec();
     // All others choose among the values and their negatives, without rounding.
     if (spec.kind == ActivationKind::kLeakyRelu) {
@@ -166,24 +170,25 @@ absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
       "rounding errors", [&]() -> absl::StatusOr<ForwardErrorBound> {
         ForwardErrorBound bound;
         bound.arithmetic_ = arithmetic;
-        const NetworkParts parts = SplitNetwork(network);
-        for (LayerImpl* layer : parts.body) {
-          const bool is_linear = typeid(*layer) == typeid(LinearImpl);
-          if (!is_linear && typeid(*layer) != typeid(ActivationImpl)) {
+        for (const auto& [layer, bounds] : parts.body) {
+          LayerImpl& known = *layer;
+          const bool is_linear = typeid(known) == typeid(LinearImpl);
+          if (!is_linear && typeid(known) != typeid(ActivationImpl)) {
             return absl::FailedPreconditionError(absl::StrCat(
-                "the rounding errors of layer '", layer->name(),
+                "the rounding errors of layer '", known.name(),
                 "' are not known, so no certificate can account for them"));
           }
           LIPSCHITZ_ASSIGN_OR_RETURN(
               Step step,
-              is_linear
-                  ? linear_step(static_cast<LinearImpl&>(*layer))
-                  : activation_step(static_cast<ActivationImpl&>(*layer)));
+              is_linear ? linear_step(static_cast<LinearImpl&>(known), bounds)
+                        : activation_step(static_cast<ActivationImpl&>(known),
+                                          bounds));
           bound.body_.push_back(std::move(step));
         }
         bound.has_head_ = parts.head != nullptr;
         if (bound.has_head_) {
-          LIPSCHITZ_ASSIGN_OR_RETURN(bound.head_, linear_step(*parts.head));
+          LIPSCHITZ_ASSIGN_OR_RETURN(
+              bound.head_, linear_step(*parts.head, parts.head_bounds));
           bound.head_row_norms_ =
               DualNorms(bound.head_.magnitude_t.t().contiguous());
           bound.head_pair_norms_ =

@@ -23,6 +23,7 @@
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/certify/arithmetic.h"
+#include "lipschitz/certify/network_parts.h"
 
 namespace lipschitz {
 
@@ -38,12 +39,12 @@ class ForwardErrorBound {
     at::Tensor head_magnitudes;
   };
 
-  // `network` is in evaluation mode, its parameters of the type of
+  // The network is in evaluation mode, its parameters of the type of
   // `arithmetic`, kFloat64 or kFloat32 (ArithmeticEvaluation sees to it); the
   // weights are those that it applies there. Not bound to the network
   // afterwards. An error that names it for a layer that is not Linear,
   // Activation (along the last dimension of a matrix) or a Sequential of these.
-  static absl::StatusOr<ForwardErrorBound> Create(LayerImpl& network,
+  static absl::StatusOr<ForwardErrorBound> Create(const NetworkParts& parts,
                                                   Arithmetic arithmetic);
 
   // `images`: (n, d) float64, finite, exact in the type of the arithmetic.

@@ -2,6 +2,7 @@
 
 #include <typeinfo>
 
+#include "lipschitz/base/status.h"
 #include "lipschitz/layers/sequential.h"
 
 namespace lipschitz {
@@ -20,13 +21,22 @@ void Flatten(LayerImpl& layer, std::vector<LayerImpl*>* layers) {
 
 }  // namespace
 
-NetworkParts SplitNetwork(LayerImpl& network) {
+absl::StatusOr<NetworkParts> TakeApart(LayerImpl& network) {
+  std::vector<LayerImpl*> layers;
+  Flatten(network, &layers);
   NetworkParts parts;
-  Flatten(network, &parts.body);
+  parts.name = network.name();
+  for (LayerImpl* layer : layers) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable bounds,
+                               layer->LipschitzBounds());
+    parts.body.push_back({layer, bounds});
+  }
   if (!parts.body.empty()) {
-    LayerImpl& last = *parts.body.back();
-    if (typeid(last) == typeid(LinearImpl)) {
-      parts.head = static_cast<LinearImpl*>(&last);
+    const NetworkParts::Part last = parts.body.back();
+    LayerImpl& layer = *last.layer;
+    if (typeid(layer) == typeid(LinearImpl)) {
+      parts.head = static_cast<LinearImpl*>(&layer);
+      parts.head_bounds = last.bounds;
       parts.body.pop_back();
     }
   }

@@ -11,7 +11,6 @@
 #include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/dual_norms.h"
-#include "lipschitz/certify/network_parts.h"
 
 namespace lipschitz {
 namespace {
@@ -46,19 +45,14 @@ absl::StatusOr<at::Tensor> PairsThroughHead(const BoundTable& body, Norm norm,
 
 }  // namespace
 
-absl::StatusOr<PairwiseConstants> BoundPairs(LayerImpl& network, Norm norm) {
-  const NetworkParts parts = SplitNetwork(network);
+absl::StatusOr<PairwiseConstants> BoundPairs(const NetworkParts& parts,
+                                             Norm norm) {
   BoundTable body = BoundTable::SameNorm(1.0);
-  for (LayerImpl* layer : parts.body) {
-    LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable next, layer->LipschitzBounds());
-    body = body.Then(next);
+  for (const NetworkParts::Part& part : parts.body) {
+    body = body.Then(part.bounds);
   }
-  BoundTable whole = body;
-  if (parts.head != nullptr) {
-    LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable head,
-                               parts.head->LipschitzBounds());
-    whole = body.Then(head);
-  }
+  const BoundTable whole =
+      parts.head != nullptr ? body.Then(parts.head_bounds) : body;
   PairwiseConstants constants;
   constants.network = whole.At(norm, norm);
   constants.naive = kInfinity;
@@ -70,7 +64,7 @@ absl::StatusOr<PairwiseConstants> BoundPairs(LayerImpl& network, Norm norm) {
   // Not a number is no bound either.
   if (!(constants.naive < kInfinity) || std::isnan(constants.network)) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "network '", network.name(), "' has no finite Lipschitz bound from ",
+        "network '", parts.name, "' has no finite Lipschitz bound from ",
         NormName(norm), ", so nothing can be certified"));
   }
   if (parts.head != nullptr) {

@@ -4,13 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include "absl/status/statusor.h"
-#include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
+#include "lipschitz/certify/network_parts.h"
 
 namespace lipschitz {
 
 // For a norm of the input, proven from above, for the weights that the network
-// applies in its present mode and type:
+// applied when it was taken apart:
 //   |(f_y − f_j)(x) − (f_y − f_j)(x')| ≤ K_yj ‖x − x'‖.
 struct PairwiseConstants {
   // The network's constant, from the norm to the same norm; may be infinite
@@ -26,7 +26,8 @@ struct PairwiseConstants {
   at::Tensor pairwise;
 };
 
-// An error where a layer states no bound, or the network no finite one.
-absl::StatusOr<PairwiseConstants> BoundPairs(LayerImpl& network, Norm norm);
+// An error where the network has no finite bound.
+absl::StatusOr<PairwiseConstants> BoundPairs(const NetworkParts& parts,
+                                             Norm norm);
 
 }  // namespace lipschitz

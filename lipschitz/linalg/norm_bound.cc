@@ -136,9 +136,11 @@ absl::StatusOr<double> SpectralNormUpperBound(
   });
 }
 
-absl::StatusOr<BoundTable> OperatorNormBounds(const at::Tensor& w) {
+absl::StatusOr<BoundTable> OperatorNormBounds(
+    const at::Tensor& w, const SpectralNormOptions& options) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckMatrix(w, "operator norm bounds"));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const double spectral, SpectralNormUpperBound(w));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const double spectral,
+                             SpectralNormUpperBound(w, options));
   return CatchTorch("operator norm bounds", [&]() -> BoundTable {
     c10::NoGradGuard no_grad;
     const at::Tensor magnitude =

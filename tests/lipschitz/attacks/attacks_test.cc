@@ -52,9 +52,9 @@ struct NamedAttack {
       run;
 };
 
-std::vector<NamedAttack> AllAttacks(int64_t steps = 80,
-                                    AttackObjective objective =
-                                        AttackObjective::kMargin) {
+std::vector<NamedAttack> AllAttacks(
+    int64_t steps = 80, AttackObjective objective = AttackObjective::kMargin,
+    int64_t restarts = 1) {
   return {
       {"fgsm",
        [=](const auto& f, const auto& x, const auto& y, const auto& threat,
@@ -70,6 +70,7 @@ std::vector<NamedAttack> AllAttacks(int64_t steps = 80,
          PgdOptions options;
          options.objective = objective;
          options.steps = steps;
+         options.restarts = restarts;
          options.step_fraction = 0.25;
          options.seed = seed;
          return Pgd(f, x, y, threat, options);
@@ -80,6 +81,7 @@ std::vector<NamedAttack> AllAttacks(int64_t steps = 80,
          AutoPgdOptions options;
          options.objective = objective;
          options.steps = steps;
+         options.restarts = restarts;
          options.seed = seed;
          return AutoPgd(f, x, y, threat, options);
        }},
@@ -94,6 +96,28 @@ AttackResult Attacked(const NamedAttack& attack, const Classifier& classifier,
   return *result;
 }
 
+// Until the examples are learnt or the steps are over.
+void Train(Sequential network, const at::Tensor& x, const at::Tensor& labels,
+           int steps) {
+  {
+    // The authors' small weights would learn slowly.
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : network->parameters()) parameter.mul_(2);
+  }
+  torch::optim::Adam adam(network->parameters(), 3e-3);
+  double loss = 1;
+  for (int step = 0; step < steps && loss > 1e-2; ++step) {
+    adam.zero_grad();
+    const at::Tensor mean = ObjectiveValues(AttackObjective::kCrossEntropy,
+                                            network->forward(x), labels)
+                                .mean();
+    mean.backward();
+    adam.step();
+    loss = mean.item<double>();
+  }
+  adam.zero_grad();
+}
+
 // A classifier of points in [0, 1]^20 with random labels, which it has learnt
 // by heart: accurate on them, and far from linear between them.
 struct Memorised {
@@ -102,21 +126,7 @@ struct Memorised {
                         ActivationSpec::Relu(), ConstraintKind::kNone);
     x = at::rand({160, 20});
     labels = at::randint(4, {160}, at::kLong);
-    {
-      // Björck-sized weights would learn slowly.
-      const torch::NoGradGuard no_grad;
-      for (auto& parameter : network->parameters()) parameter.mul_(2);
-    }
-    torch::optim::Adam adam(network->parameters(), 3e-3);
-    for (int step = 0; step < 200; ++step) {
-      adam.zero_grad();
-      ObjectiveValues(AttackObjective::kCrossEntropy, network->forward(x),
-                      labels)
-          .mean()
-          .backward();
-      adam.step();
-    }
-    adam.zero_grad();
+    Train(network, x, labels, 200);
     network->eval();
     classifier = [this](const at::Tensor& input) {
       return network->forward(input);
@@ -149,13 +159,12 @@ TEST(AttacksTest, FindTheExactMinimalPerturbationOfALinearClassifier) {
       const at::Tensor logits = classifier(x);
       const at::Tensor labels = logits.argmax(1);
       const at::Tensor w = weight[0] - weight[1];
-      const at::Tensor radius =
-          LogitMargins(logits, labels) /
-          (norm == Norm::kL2 ? w.norm() : w.abs().sum());
+      const at::Tensor radius = LogitMargins(logits, labels) /
+                                (norm == Norm::kL2 ? w.norm() : w.abs().sum());
       const auto success = [&](double factor) {
-        return Attacked(attack, classifier, x, labels,
-                        MakeThreat(norm, radius * factor,
-                                   InputBox::Everywhere()))
+        return Attacked(
+                   attack, classifier, x, labels,
+                   MakeThreat(norm, radius * factor, InputBox::Everywhere()))
             .success;
       };
       EXPECT_TRUE(success(1 + 1e-6).all().item<bool>());
@@ -169,9 +178,8 @@ TEST(AttacksTest, PgdFindsTheBestPointOfBallAndBoxTogether) {
   torch::manual_seed(2);
   const at::Tensor w = at::randn({30}, at::kDouble);
   const at::Tensor x = (at::rand({1, 30}, at::kDouble) > 0.5).to(at::kDouble);
-  const Classifier classifier =
-      LinearClassifier(at::stack({w, at::zeros_like(w)}),
-                       at::tensor({50.0, 0.0}, at::kDouble));
+  const Classifier classifier = LinearClassifier(
+      at::stack({w, at::zeros_like(w)}), at::tensor({50.0, 0.0}, at::kDouble));
   const double epsilon = 1.0;
   // The margin falls most for x − clamp(t w) with t such that it is as long as
   // epsilon.
@@ -195,34 +203,65 @@ TEST(AttacksTest, PgdFindsTheBestPointOfBallAndBoxTogether) {
   }
 }
 
+// Three stripes of alternating classes across a diagonal of [0, 1]^20. A full
+// step of two stripes lands in a stripe of the same class; the other class lies
+// between.
+struct Stripes {
+  static constexpr double kWidth = 0.3;
+
+  Stripes() {
+    network = RandomMlp(3, {20, 64, 64, 2}, ActivationSpec::Relu(),
+                        ConstraintKind::kNone);
+    const at::Tensor across =
+        (at::arange(20) % 2 * 2 - 1).to(at::kFloat) / std::sqrt(20.0);
+    const at::Tensor stripe = at::randint(3, {400}, at::kLong);
+    labels = stripe % 2;
+    // With gaps between the stripes.
+    const at::Tensor place =
+        (stripe - 1 + 0.7 * (at::rand({400}) - 0.5)) * kWidth;
+    x = (0.5 + place.unsqueeze(1) * across + 0.01 * at::randn({400, 20}))
+            .clamp(0, 1);
+    Train(network, x, labels, 800);
+  }
+
+  Sequential network;
+  at::Tensor x;
+  at::Tensor labels;
+};
+
 TEST(AttacksTest, BreakAnUnconstrainedNetworkWhereNoiseAndOneStepDoNot) {
-  const Memorised memorised(3);
-  EXPECT_GE(memorised.Accuracy(memorised.x), 0.97);
+  Stripes stripes;
+  const Classifier classifier = [&](const at::Tensor& x) {
+    return stripes.network->forward(x);
+  };
   for (Norm norm : {Norm::kLinf, Norm::kL2}) {
+    const double reach = 2 * Stripes::kWidth;
     const ThreatModel threat =
-        MakeThreat(norm, norm == Norm::kLinf ? 0.1 : 0.4);
-    const auto accuracy = [&](const NamedAttack& attack) {
-      return Attacked(attack, memorised.classifier, memorised.x,
-                      memorised.labels, threat)
+        MakeThreat(norm, norm == Norm::kLinf ? reach / std::sqrt(20.0) : reach);
+    const auto accuracy = [&](const ThreatModel& model,
+                              const NamedAttack& attack) {
+      return Attacked(attack, classifier, stripes.x, stripes.labels, model)
           .RobustAccuracy();
     };
+    const auto attacks =
+        AllAttacks(40, AttackObjective::kMargin, /*restarts=*/3);
+    EXPECT_GE(accuracy(MakeThreat(norm, 0.0), attacks[0]), 0.97);
     PgdOptions noise;
     noise.steps = 0;
     const double under_noise =
-        Pgd(memorised.classifier, memorised.x, memorised.labels, threat, noise)
+        Pgd(classifier, stripes.x, stripes.labels, threat, noise)
             ->RobustAccuracy();
-    const auto attacks = AllAttacks(40);
-    const double under_fgsm = accuracy(attacks[0]);
-    const double under_pgd = accuracy(attacks[1]);
-    const double under_auto_pgd = accuracy(attacks[2]);
+    const double under_fgsm = accuracy(threat, attacks[0]);
+    const double under_pgd = accuracy(threat, attacks[1]);
+    const double under_auto_pgd = accuracy(threat, attacks[2]);
     RecordProperty(
         "accuracy_" + NormName(norm),
         std::to_string(under_noise) + " " + std::to_string(under_fgsm) + " " +
             std::to_string(under_pgd) + " " + std::to_string(under_auto_pgd));
-    EXPECT_GE(under_noise, 0.7);
-    EXPECT_GE(under_fgsm, under_pgd + 0.05);
-    EXPECT_LE(under_pgd, 0.05);
-    EXPECT_LE(under_auto_pgd, 0.05);
+    EXPECT_GE(under_noise, 0.4);
+    EXPECT_GE(under_fgsm, 0.4);
+    EXPECT_LE(under_pgd, 0.02);
+    EXPECT_LE(under_auto_pgd, 0.02);
   }
 }
 
@@ -257,22 +296,21 @@ TEST(AttacksTest, ResultsAreInsideBallAndBoxAndSayWhatTheyAre) {
       const AttackResult result =
           Attacked(attack, memorised.classifier, memorised.x, memorised.labels,
                    MakeThreat(norm, epsilon));
-      const at::Tensor difference = result.adversarial.to(at::kDouble) -
-                                    memorised.x.to(at::kDouble);
-      const at::Tensor distance = norm == Norm::kL2
-                                      ? difference.norm(2, 1)
-                                      : difference.abs().amax(1);
+      const at::Tensor difference =
+          result.adversarial.to(at::kDouble) - memorised.x.to(at::kDouble);
+      const at::Tensor distance =
+          norm == Norm::kL2 ? difference.norm(2, 1) : difference.abs().amax(1);
       EXPECT_TRUE((distance <= epsilon).all().item<bool>());
       EXPECT_TRUE((result.adversarial >= 0)
                       .logical_and(result.adversarial <= 1)
                       .all()
                       .item<bool>());
       const torch::NoGradGuard no_grad;
-      EXPECT_TRUE(TensorsNear(
-          result.margin,
-          LogitMargins(memorised.classifier(result.adversarial),
-                       memorised.labels),
-          1e-4));
+      EXPECT_TRUE(
+          TensorsNear(result.margin,
+                      LogitMargins(memorised.classifier(result.adversarial),
+                                   memorised.labels),
+                      1e-4));
       EXPECT_TRUE(result.success.equal((result.margin > 0).logical_not()));
       EXPECT_NEAR(result.RobustAccuracy(),
                   memorised.Accuracy(result.adversarial), 0.01);
@@ -285,9 +323,9 @@ TEST(AttacksTest, CleanErrorsAreCountedOnceAndLeftAlone) {
   const at::Tensor x = Matrix({{0.9, 0.1}, {0.1, 0.9}, {0.5, 0.5}, {0.9, 0.1}});
   for (const NamedAttack& attack : AllAttacks(5)) {
     // Right, wrong, tied, and right; nothing else can be broken.
-    const AttackResult result = Attacked(attack, classifier, x,
-                                         Labels({0, 0, 0, 0}),
-                                         MakeThreat(Norm::kLinf, 0.01));
+    const AttackResult result =
+        Attacked(attack, classifier, x, Labels({0, 0, 0, 0}),
+                 MakeThreat(Norm::kLinf, 0.01));
     EXPECT_EQ(result.RobustAccuracy(), 0.5);
     EXPECT_TRUE(result.success.equal(
         at::tensor({0, 1, 1, 0}, at::kLong).to(at::kBool)));
@@ -309,9 +347,9 @@ TEST(AttacksTest, AnEpsilonOfZeroMovesNothing) {
 
 TEST(AttacksTest, TheObjectiveThatIsAskedForIsUsed) {
   // Cross-entropy mixes the two other classes; the margin looks at one.
-  const Classifier classifier = LinearClassifier(
-      Matrix({{0, 0}, {1, 0}, {0, 1}}),
-      at::tensor({3.0, 1.0, 0.9}, at::kDouble));
+  const Classifier classifier =
+      LinearClassifier(Matrix({{0, 0}, {1, 0}, {0, 1}}),
+                       at::tensor({3.0, 1.0, 0.9}, at::kDouble));
   const at::Tensor x = Matrix({{0.0, 0.0}});
   FgsmOptions options;
   const ThreatModel threat = MakeThreat(Norm::kL2, 0.1);
@@ -326,15 +364,15 @@ TEST(AttacksTest, TheObjectiveThatIsAskedForIsUsed) {
             0.03);
   const Classifier two = LinearClassifier(Matrix({{1, 0}, {0, 1}}));
   for (const NamedAttack& attack : AllAttacks(2, AttackObjective::kDlr)) {
-    const auto result = attack.run(two, Matrix({{0.6, 0.1}}), Labels({0}),
-                                   threat, 0);
+    const auto result =
+        attack.run(two, Matrix({{0.6, 0.1}}), Labels({0}), threat, 0);
     EXPECT_FALSE(result.ok()) << attack.name;
   }
 }
 
 TEST(AttacksTest, EveryObjectiveBreaksAnEasyExample) {
-  const Classifier classifier = LinearClassifier(
-      Matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}));
+  const Classifier classifier =
+      LinearClassifier(Matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}));
   const at::Tensor x = Matrix({{0.5, 0.4, 0.1}});
   for (AttackObjective objective :
        {AttackObjective::kCrossEntropy, AttackObjective::kMargin,
@@ -388,9 +426,9 @@ TEST(AttacksTest, AClassifierWithoutGradientsIsSearchedAtRandom) {
   };
   const at::Tensor x = at::full({1, 2}, 0.3, at::kDouble);
   EXPECT_FALSE(LogitMargins(classifier(x), Labels({1})).item<double>() > 0);
-  const AttackResult result =
-      Attacked(AllAttacks(40)[1], classifier, at::full({1, 2}, 0.26, at::kDouble),
-               Labels({0}), MakeThreat(Norm::kLinf, 0.2));
+  const AttackResult result = Attacked(
+      AllAttacks(40)[1], classifier, at::full({1, 2}, 0.26, at::kDouble),
+      Labels({0}), MakeThreat(Norm::kLinf, 0.2));
   EXPECT_TRUE(result.success.item<bool>());
 }
 
@@ -435,10 +473,10 @@ TEST(AttacksTest, BrokenExamplesCostNoMoreTime) {
   for (const NamedAttack& attack : AllAttacks(steps)) {
     if (attack.name == "fgsm") continue;
     rows = 0;
-    EXPECT_EQ(Attacked(attack, classifier, x, at::zeros({100}, at::kLong),
-                       MakeThreat(Norm::kLinf, 0.1))
-                  .RobustAccuracy(),
-              0.1);
+    EXPECT_NEAR(Attacked(attack, classifier, x, at::zeros({100}, at::kLong),
+                         MakeThreat(Norm::kLinf, 0.1))
+                    .RobustAccuracy(),
+                0.1, 1e-12);
     EXPECT_LE(rows, 10 * (steps + 1) + 6 * 100) << attack.name;
     EXPECT_GE(rows, 10 * (steps + 1)) << attack.name;
   }
@@ -446,10 +484,9 @@ TEST(AttacksTest, BrokenExamplesCostNoMoreTime) {
 
 TEST(AttacksTest, BatchesPutTogetherAreTheWhole) {
   const Classifier classifier = LinearClassifier(Matrix({{1, 0}, {0, 1}}));
-  const at::Tensor x =
-      at::stack({at::linspace(0.5, 1.0, 7, at::kDouble),
-                 at::full({7}, 0.5, at::kDouble)},
-                1);
+  const at::Tensor x = at::stack(
+      {at::linspace(0.5, 1.0, 7, at::kDouble), at::full({7}, 0.5, at::kDouble)},
+      1);
   const at::Tensor labels = at::zeros({7}, at::kLong);
   const at::Tensor epsilon = at::linspace(0.0, 0.3, 7, at::kDouble);
   FgsmOptions options;
@@ -474,14 +511,14 @@ TEST(AttacksTest, ArgumentsThatDoNotFitAreErrors) {
                          const ThreatModel& model) {
       return attack.run(classifier, inputs, targets, model, 0);
     };
-    EXPECT_TRUE(
-        FailsWith(run(x + 0.5, labels, threat), invalid, {"1 inputs", "[0, 1]"}));
+    EXPECT_TRUE(FailsWith(run(x + 0.5, labels, threat), invalid,
+                          {"1 inputs", "[0, 1]"}));
     EXPECT_TRUE(FailsWith(run(x, Labels({0}), threat), invalid, {"2 inputs"}));
     EXPECT_TRUE(
         FailsWith(run(x, Labels({0, -1}), threat), invalid, {"labels"}));
     EXPECT_FALSE(run(x, Labels({0, 5}), threat).ok());
-    EXPECT_TRUE(FailsWith(run(x, labels, MakeThreat(Norm::kL1, 0.1)), invalid,
-                          {"l1"}));
+    EXPECT_TRUE(
+        FailsWith(run(x, labels, MakeThreat(Norm::kL1, 0.1)), invalid, {"l1"}));
     EXPECT_TRUE(FailsWith(run(x, labels, MakeThreat(Norm::kL2, -0.1)), invalid,
                           {"epsilon"}));
     EXPECT_TRUE(FailsWith(

@@ -25,8 +25,7 @@ const std::vector<Norm>& Norms() {
 at::Tensor Distances(const at::Tensor& a, const at::Tensor& b, Norm norm) {
   const at::Tensor difference =
       (a.to(at::kDouble) - b.to(at::kDouble)).flatten(1);
-  return norm == Norm::kL2 ? difference.norm(2, 1)
-                           : difference.abs().amax(1);
+  return norm == Norm::kL2 ? difference.norm(2, 1) : difference.abs().amax(1);
 }
 
 // Pixels of which a third are 0 and a third are 1.
@@ -75,9 +74,7 @@ TEST(FeasibleSetTest, PointsInsideStay) {
 // x + clamp(s (z − x)) with s by bisection.
 at::Tensor ProjectionByBisection(const at::Tensor& x, const at::Tensor& z,
                                  double epsilon) {
-  const auto at_scale = [&](double s) {
-    return (x + (z - x) * s).clamp(0, 1);
-  };
+  const auto at_scale = [&](double s) { return (x + (z - x) * s).clamp(0, 1); };
   double low = 0;
   double high = 1;
   if ((at_scale(1) - x).norm().item<double>() <= epsilon) return at_scale(1);
@@ -152,12 +149,10 @@ TEST(FeasibleSetTest, RandomPointsFillTheSet) {
   for (Norm norm : Norms()) {
     const FeasibleSet set(x, MakeThreat(norm, 0.25));
     const RandomSource random(1);
-    const at::Tensor distances =
-        Distances(set.RandomPoint(random), x, norm);
+    const at::Tensor distances = Distances(set.RandomPoint(random), x, norm);
     EXPECT_LE(distances.max().item<double>(), 0.25);
     EXPECT_GT(distances.max().item<double>(), 0.24);
-    EXPECT_LT(distances.min().item<double>(),
-              norm == Norm::kL2 ? 0.01 : 0.2);
+    EXPECT_LT(distances.min().item<double>(), norm == Norm::kL2 ? 0.01 : 0.2);
     // Not the same again.
     EXPECT_GT((set.RandomPoint(random) - set.RandomPoint(random))
                   .abs()
@@ -178,8 +173,8 @@ TEST(FeasibleSetTest, SelectedExamplesKeepTheirOwnBalls) {
                     .Project(z.index_select(0, rows))
                     .equal(set.Project(z).index_select(0, rows)));
     EXPECT_TRUE(set.Project(z)[0].equal(x[0]));
-    EXPECT_TRUE(set.Select(rows).reach().equal(
-        set.reach().index_select(0, rows)));
+    EXPECT_TRUE(
+        set.Select(rows).reach().equal(set.reach().index_select(0, rows)));
   }
 }
 
@@ -188,18 +183,16 @@ TEST(FeasibleSetTest, ImagesOfAnyShapeAreOneVectorEach) {
   const at::Tensor z = x + at::randn_like(x);
   for (Norm norm : Norms()) {
     const ThreatModel threat = MakeThreat(norm, 0.3);
-    EXPECT_TRUE(TensorsNear(
-        FeasibleSet(x.reshape({3, 2, 2, 2}), threat)
-            .Project(z.reshape({3, 2, 2, 2}))
-            .flatten(1),
-        FeasibleSet(x, threat).Project(z), 0));
+    EXPECT_TRUE(TensorsNear(FeasibleSet(x.reshape({3, 2, 2, 2}), threat)
+                                .Project(z.reshape({3, 2, 2, 2}))
+                                .flatten(1),
+                            FeasibleSet(x, threat).Project(z), 0));
   }
 }
 
 TEST(FeasibleSetTest, WithoutABoxOnlyTheBallHolds) {
   const at::Tensor x = at::full({1, 4}, 100.0, at::kDouble);
-  const FeasibleSet set(x,
-                        MakeThreat(Norm::kL2, 2.0, InputBox::Everywhere()));
+  const FeasibleSet set(x, MakeThreat(Norm::kL2, 2.0, InputBox::Everywhere()));
   EXPECT_TRUE(TensorsNear(set.Project(x + 50),
                           at::full({1, 4}, 101.0, at::kDouble), 1e-9));
 }

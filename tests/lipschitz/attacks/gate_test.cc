@@ -44,10 +44,9 @@ GateReport Attacked(LayerImpl& network, const at::Tensor& images,
 
 TEST(GateTest, HonestCertificatesHold) {
   for (int64_t seed = 0; seed < 4; ++seed) {
-    Sequential network =
-        RandomMlp(seed, {6, 16, 16, 3}, ActivationSpec::MaxMin(),
-                  seed % 2 == 0 ? ConstraintKind::kBjorck
-                                : ConstraintKind::kLinfRows);
+    Sequential network = RandomMlp(
+        seed, {6, 16, 16, 3}, ActivationSpec::MaxMin(),
+        seed % 2 == 0 ? ConstraintKind::kBjorck : ConstraintKind::kLinfRows);
     const at::Tensor x = at::rand({40, 6});
     for (Norm norm : {Norm::kL2, Norm::kLinf}) {
       for (Arithmetic arithmetic :
@@ -57,9 +56,8 @@ TEST(GateTest, HonestCertificatesHold) {
         ASSERT_TRUE(certificates.ok()) << certificates.status();
         const GateReport report = Attacked(*network, x, *certificates);
         EXPECT_TRUE(report.counterexamples.empty());
-        EXPECT_EQ(
-            report.attacked,
-            (certificates->pairwise_radius > 0).sum().item<int64_t>());
+        EXPECT_EQ(report.attacked,
+                  (certificates->pairwise_radius > 0).sum().item<int64_t>());
         EXPECT_GT(report.attacked, 0);
         EXPECT_GT(report.least_margin, 0.0);
       }
@@ -86,15 +84,12 @@ TEST(GateTest, AFalseConstantIsCaught) {
       EXPECT_LE(found.distance, found.radius);
       EXPECT_EQ(found.radius,
                 certificates->pairwise_radius[found.index].item<double>());
-      const at::Tensor step =
-          found.input - x[found.index].to(at::kDouble);
+      const at::Tensor step = found.input - x[found.index].to(at::kDouble);
       EXPECT_NEAR(norm == Norm::kL2 ? step.norm().item<double>()
                                     : step.abs().max().item<double>(),
                   found.distance, 1e-12);
-      EXPECT_TRUE((found.input >= 0)
-                      .logical_and(found.input <= 1)
-                      .all()
-                      .item<bool>());
+      EXPECT_TRUE(
+          (found.input >= 0).logical_and(found.input <= 1).all().item<bool>());
       const at::Tensor logits = at::mv(weight, found.input);
       EXPECT_LE((logits[found.label] - logits[1 - found.label]).item<double>(),
                 0.0);
@@ -110,7 +105,8 @@ TEST(GateTest, ARadiusThatIsAMillionthTooLargeIsCaught) {
     Sequential network =
         Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
     const at::Tensor x = at::rand({20, 5}).to(at::kDouble) * 0.2 + 0.4;
-    auto certificates = Certify(*network, x, Options(norm, Arithmetic::kFloat64));
+    auto certificates =
+        Certify(*network, x, Options(norm, Arithmetic::kFloat64));
     ASSERT_TRUE(certificates.ok());
     GateOptions gate;
     gate.box = InputBox::Everywhere();
@@ -119,16 +115,15 @@ TEST(GateTest, ARadiusThatIsAMillionthTooLargeIsCaught) {
     EXPECT_TRUE(
         Attacked(*network, x, *certificates, gate).counterexamples.empty());
     certificates->pairwise_radius = certificates->pairwise_radius * (1 + 1e-6);
-    EXPECT_EQ(static_cast<int64_t>(
-                  Attacked(*network, x, *certificates, gate)
-                      .counterexamples.size()),
-              (certificates->pairwise_radius > 0).sum().item<int64_t>());
+    EXPECT_EQ(
+        static_cast<int64_t>(
+            Attacked(*network, x, *certificates, gate).counterexamples.size()),
+        (certificates->pairwise_radius > 0).sum().item<int64_t>());
   }
 }
 
 TEST(GateTest, ACertifiedTieIsCaughtAtTheImageItself) {
-  Sequential network =
-      Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
   const at::Tensor x = Matrix({{0.5, 0.5}, {0.9, 0.1}}).to(at::kFloat);
   auto certificates =
       Certify(*network, x, Options(Norm::kL2, Arithmetic::kFloat32));
@@ -155,8 +150,7 @@ TEST(GateTest, RoundingThatWasForgottenIsCaught) {
 }
 
 TEST(GateTest, AWrongLabelIsCaught) {
-  Sequential network =
-      Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
   const at::Tensor x = Matrix({{0.8, 0.1}});
   auto certificates =
       Certify(*network, x, Options(Norm::kLinf, Arithmetic::kFloat64));
@@ -166,8 +160,7 @@ TEST(GateTest, AWrongLabelIsCaught) {
 }
 
 TEST(GateTest, TheNetworkIsLeftAsItWas) {
-  Sequential network =
-      RandomMlp(3, {4, 8, 3}, ActivationSpec::MaxMin());
+  Sequential network = RandomMlp(3, {4, 8, 3}, ActivationSpec::MaxMin());
   network->train();
   const at::Tensor before = network->parameters()[0].detach().clone();
   const at::Tensor x = at::rand({5, 4});
@@ -181,8 +174,7 @@ TEST(GateTest, TheNetworkIsLeftAsItWas) {
 }
 
 TEST(GateTest, ImagesThatDoNotFitAreErrors) {
-  Sequential network =
-      Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
   const at::Tensor x = Matrix({{2.0, 0.5}, {0.9, 0.1}});
   const auto certificates =
       Certify(*network, x, Options(Norm::kL2, Arithmetic::kFloat64));
@@ -195,11 +187,11 @@ TEST(GateTest, ImagesThatDoNotFitAreErrors) {
 }
 
 TEST(GateTest, NothingCertifiedMeansNothingToAttack) {
-  Sequential network =
-      Chain({Affine(at::zeros({2, 2})).ptr()});
+  Sequential network = Chain({Affine(at::zeros({2, 2})).ptr()});
   const at::Tensor x = at::rand({3, 2});
-  const GateReport report = Attacked(
-      *network, x, *Certify(*network, x, Options(Norm::kL2, Arithmetic::kExact)));
+  const GateReport report =
+      Attacked(*network, x,
+               *Certify(*network, x, Options(Norm::kL2, Arithmetic::kExact)));
   EXPECT_EQ(report.attacked, 0);
   EXPECT_TRUE(report.counterexamples.empty());
   EXPECT_TRUE(std::isinf(report.least_margin));

@@ -96,15 +96,13 @@ TEST(CertificateTest, OfALinearClassifierIsExact) {
             nearest = j;
           }
         }
-        const double radius =
-            certificates.pairwise_radius[i].item<double>();
+        const double radius = certificates.pairwise_radius[i].item<double>();
         EXPECT_LT(radius, expected);
         EXPECT_NEAR(radius, expected, 1e-9 * expected + 1e-13);
         // The worst step flips the class just outside, and not just inside.
         const auto margin_at = [&](double length) {
           const at::Tensor point =
-              x[i] -
-              Steepest(weight[y] - weight[nearest], norm) * length;
+              x[i] - Steepest(weight[y] - weight[nearest], norm) * length;
           const at::Tensor f = at::addmv(bias, weight, point);
           return (f[y] - f[nearest]).item<double>();
         };
@@ -117,11 +115,10 @@ TEST(CertificateTest, OfALinearClassifierIsExact) {
 
 TEST(CertificateTest, HoldsAgainstRandomPointsOfRandomNetworks) {
   for (int64_t seed = 0; seed < 6; ++seed) {
-    Sequential network =
-        RandomMlp(seed, {4, 16, 16, 3}, ActivationSpec::MaxMin(),
-                  seed % 2 == 0 ? ConstraintKind::kBjorck
-                                : ConstraintKind::kLinfRows,
-                  seed < 3 ? 1.0 : 10.0);
+    Sequential network = RandomMlp(
+        seed, {4, 16, 16, 3}, ActivationSpec::MaxMin(),
+        seed % 2 == 0 ? ConstraintKind::kBjorck : ConstraintKind::kLinfRows,
+        seed < 3 ? 1.0 : 10.0);
     const at::Tensor x = at::rand({20, 4});
     for (Norm norm : {Norm::kL2, Norm::kLinf}) {
       for (Arithmetic arithmetic : AllArithmetics()) {
@@ -134,17 +131,16 @@ TEST(CertificateTest, HoldsAgainstRandomPointsOfRandomNetworks) {
         const torch::NoGradGuard no_grad;
         for (int64_t i = 0; i < x.size(0); ++i) {
           at::Tensor steps = at::randn({200, 4}, (*evaluation)->type());
-          steps = norm == Norm::kL2 ? steps / steps.norm(2, 1, true)
-                                    : steps.sign();
-          const double radius =
-              certificates->pairwise_radius[i].item<double>();
+          steps =
+              norm == Norm::kL2 ? steps / steps.norm(2, 1, true) : steps.sign();
+          const double radius = certificates->pairwise_radius[i].item<double>();
           const at::Tensor logits = network->forward(
               x[i].to((*evaluation)->type()) + steps * (radius * (1 - 1e-5)));
           if (radius == 0.0) continue;
-          EXPECT_TRUE((logits.argmax(1) ==
-                       certificates->labels[i].item<int64_t>())
-                          .all()
-                          .item<bool>());
+          EXPECT_TRUE(
+              (logits.argmax(1) == certificates->labels[i].item<int64_t>())
+                  .all()
+                  .item<bool>());
         }
       }
     }
@@ -169,10 +165,9 @@ TEST(CertificateTest, TheExactCertificateOfANetworkThatAttainsItsConstant) {
 
 TEST(CertificateTest, PairwiseIsNeverBelowNaiveAndNaiveIsTheFormula) {
   for (int64_t seed = 0; seed < 8; ++seed) {
-    Sequential network =
-        RandomMlp(seed, {5, 12, 12, 4}, ActivationSpec::GroupSort(4),
-                  seed % 2 == 0 ? ConstraintKind::kStiefel
-                                : ConstraintKind::kNone);
+    Sequential network = RandomMlp(
+        seed, {5, 12, 12, 4}, ActivationSpec::GroupSort(4),
+        seed % 2 == 0 ? ConstraintKind::kStiefel : ConstraintKind::kNone);
     const at::Tensor x = at::rand({30, 5});
     for (Norm norm : {Norm::kL1, Norm::kL2, Norm::kLinf}) {
       const auto certificates = Certify(*network, x, Options(norm));
@@ -204,14 +199,14 @@ TEST(CertificateTest, OrthonormalRowsMakeThePairwiseConstantRootTwo) {
 }
 
 TEST(CertificateTest, RadiiInLinfAreNotAboveThoseInL2) {
-  Sequential network =
-      RandomMlp(4, {6, 8, 8, 3}, ActivationSpec::MaxMin());
+  Sequential network = RandomMlp(4, {6, 8, 8, 3}, ActivationSpec::MaxMin());
   const at::Tensor x = at::rand({20, 6});
   const auto l2 = Certify(*network, x, Options(Norm::kL2));
   const auto linf = Certify(*network, x, Options(Norm::kLinf));
   ASSERT_TRUE(l2.ok() && linf.ok());
   // linf balls hold l2 balls, so the l2 bound is one for them with √d.
-  EXPECT_TRUE((linf->pairwise_radius <= l2->pairwise_radius).all().item<bool>());
+  EXPECT_TRUE(
+      (linf->pairwise_radius <= l2->pairwise_radius).all().item<bool>());
   EXPECT_TRUE((linf->pairwise_radius * std::sqrt(6.0) >=
                l2->pairwise_radius * (1 - 1e-6))
                   .all()
@@ -219,12 +214,12 @@ TEST(CertificateTest, RadiiInLinfAreNotAboveThoseInL2) {
 }
 
 TEST(CertificateTest, WrongAndTiedAndInfiniteLogitsAreNotCertified) {
-  Sequential network =
-      Chain({Affine(Matrix({{1, 0}, {0, 1}, {0, 1}})).ptr()});
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}, {0, 1}})).ptr()});
   for (Arithmetic arithmetic : AllArithmetics()) {
     for (Norm norm : {Norm::kL2, Norm::kLinf}) {
       const Certificates certificates = Certified(
-          *network, Matrix({{1, 0}, {0, 1}, {1, 1}, {0.25, 0.75}}).to(at::kFloat),
+          *network,
+          Matrix({{1, 0}, {0, 1}, {1, 1}, {0.25, 0.75}}).to(at::kFloat),
           Labels({0, 1, 0, 0}), Options(norm, arithmetic));
       EXPECT_GT(certificates.pairwise_radius[0].item<double>(), 0.0);
       // Classes 1 and 2 are equal; then 0 ties with both; then it is wrong.
@@ -247,22 +242,20 @@ TEST(CertificateTest, WrongAndTiedAndInfiniteLogitsAreNotCertified) {
 TEST(CertificateTest, AMarginWithinRoundingIsNotCertified) {
   // In exact arithmetic the first logit is larger by 2⁻³⁰; float32 sees a tie
   // or less near 1.
-  Sequential network = Chain(
-      {Affine(Matrix({{1, std::ldexp(1, -30)}, {1, 0}})).ptr()});
+  Sequential network =
+      Chain({Affine(Matrix({{1, std::ldexp(1, -30)}, {1, 0}})).ptr()});
   const at::Tensor x = at::ones({1, 2});
   EXPECT_GT(Certified(*network, x, Labels({0}), Options(Norm::kL2))
                 .pairwise_radius.item<double>(),
             0.0);
-  const Certificates narrow =
-      Certified(*network, x, Labels({0}),
-                Options(Norm::kL2, Arithmetic::kFloat32));
+  const Certificates narrow = Certified(
+      *network, x, Labels({0}), Options(Norm::kL2, Arithmetic::kFloat32));
   EXPECT_EQ(narrow.pairwise_radius.item<double>(), 0.0);
   EXPECT_GT(narrow.forward_error.item<double>(), std::ldexp(1, -30));
 }
 
 TEST(CertificateTest, RoundingTakesMoreInFloat32AndLittle) {
-  Sequential network =
-      RandomMlp(5, {10, 32, 32, 4}, ActivationSpec::MaxMin());
+  Sequential network = RandomMlp(5, {10, 32, 32, 4}, ActivationSpec::MaxMin());
   const at::Tensor x = at::rand({20, 10});
   std::vector<Certificates> all;
   for (Arithmetic arithmetic : AllArithmetics()) {
@@ -272,12 +265,12 @@ TEST(CertificateTest, RoundingTakesMoreInFloat32AndLittle) {
   EXPECT_LT(all[1].forward_error.max().item<double>(), 1e-11);
   EXPECT_GT(all[1].forward_error.min().item<double>(), 0.0);
   EXPECT_LT(all[2].forward_error.max().item<double>(), 1e-3);
-  EXPECT_TRUE((all[2].forward_error > 1e5 * all[1].forward_error)
-                  .all()
-                  .item<bool>());
+  EXPECT_TRUE(
+      (all[2].forward_error > 1e5 * all[1].forward_error).all().item<bool>());
   EXPECT_TRUE(
       (all[1].pairwise_radius <= all[0].pairwise_radius).all().item<bool>());
-  EXPECT_TRUE(TensorsNear(all[2].pairwise_radius, all[0].pairwise_radius, 1e-3));
+  EXPECT_TRUE(
+      TensorsNear(all[2].pairwise_radius, all[0].pairwise_radius, 1e-3));
 }
 
 TEST(CertificateTest, PermutingTheClassesPermutesNothingElse) {
@@ -285,8 +278,7 @@ TEST(CertificateTest, PermutingTheClassesPermutesNothingElse) {
   const at::Tensor weight = at::randn({4, 5});
   const at::Tensor order = Labels({2, 0, 3, 1});
   Sequential network = Chain({Affine(weight).ptr()});
-  Sequential permuted =
-      Chain({Affine(weight.index_select(0, order)).ptr()});
+  Sequential permuted = Chain({Affine(weight.index_select(0, order)).ptr()});
   const at::Tensor x = at::rand({12, 5});
   const auto a = Certify(*network, x, Options(Norm::kLinf));
   const auto b = Certify(*permuted, x, Options(Norm::kLinf));
@@ -315,19 +307,18 @@ TEST(CertificateTest, ScalingTheLogitsChangesNoRadius) {
 TEST(CertificateTest, ABoundThroughAnotherNormIsTakenWhereItIsLess) {
   // Rows of unit l1 norm after an identity: from linf, the l1 norm of the
   // difference is the exact constant, less than twice the largest row.
-  Sequential network =
-      Chain({Affine(Matrix({{1, 0}, {0.9, 0.1}})).ptr()});
-  const Certificates certificates = Certified(
-      *network, Matrix({{1, 0}}), Labels({0}), Options(Norm::kLinf));
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0.9, 0.1}})).ptr()});
+  const Certificates certificates =
+      Certified(*network, Matrix({{1, 0}}), Labels({0}), Options(Norm::kLinf));
   EXPECT_NEAR(certificates.pairwise_radius.item<double>(), 0.1 / 0.2, 1e-6);
   EXPECT_NEAR(certificates.naive_radius.item<double>(), 0.1 / 2, 1e-6);
 }
 
 TEST(CertificateTest, AConstantNetworkHasTheLargestRadius) {
-  Sequential network = Chain(
-      {Affine(at::zeros({4, 3})).ptr(),
-       std::make_shared<ActivationImpl>(ActivationSpec::MaxMin()),
-       Affine(at::ones({2, 4}), Matrix({{1, 0}})[0]).ptr()});
+  Sequential network =
+      Chain({Affine(at::zeros({4, 3})).ptr(),
+             std::make_shared<ActivationImpl>(ActivationSpec::MaxMin()),
+             Affine(at::ones({2, 4}), Matrix({{1, 0}})[0]).ptr()});
   for (Arithmetic arithmetic : AllArithmetics()) {
     CertificationOptions options = Options(Norm::kL2, arithmetic);
     options.max_radius = 1234.5;
@@ -343,8 +334,7 @@ TEST(CertificateTest, LayersOfUnknownRoundingAreCertifiedInExactArithmetic) {
   const at::Tensor weight = Matrix({{1, 0}, {0, 1}});
   const at::Tensor x = Matrix({{0.75, 0.25}});
   Claiming opaque(Affine(weight).ptr(), 1.0);
-  const auto exact =
-      Certify(opaque, x, Options(Norm::kL2, Arithmetic::kExact));
+  const auto exact = Certify(opaque, x, Options(Norm::kL2, Arithmetic::kExact));
   ASSERT_TRUE(exact.ok()) << exact.status();
   EXPECT_NEAR(exact->pairwise_radius.item<double>(), 0.5 / std::sqrt(2.0),
               1e-9);
@@ -392,15 +382,16 @@ TEST(CertificateTest, WeightsThatAreNotFiniteAreAnError) {
 }
 
 TEST(CertificateTest, TheNetworkIsLeftAsItWas) {
-  Sequential network =
-      RandomMlp(8, {3, 4, 2}, ActivationSpec::MaxMin(), ConstraintKind::kSpectral);
+  Sequential network = RandomMlp(8, {3, 4, 2}, ActivationSpec::MaxMin(),
+                                 ConstraintKind::kSpectral);
   network->train();
   network->layer(1)->eval();
   std::vector<at::Tensor> before;
   for (const auto& item : network->named_parameters()) {
     before.push_back(item.value().detach().clone());
   }
-  for (const auto& buffer : network->buffers()) before.push_back(buffer.clone());
+  for (const auto& buffer : network->buffers())
+    before.push_back(buffer.clone());
   for (Arithmetic arithmetic : AllArithmetics()) {
     ASSERT_TRUE(
         Certify(*network, at::rand({5, 3}), Options(Norm::kL2, arithmetic))
@@ -420,15 +411,15 @@ TEST(CertificateTest, TheNetworkIsLeftAsItWas) {
 }
 
 TEST(CertificateTest, BatchesDoNotMatter) {
-  Sequential network =
-      RandomMlp(9, {5, 8, 3}, ActivationSpec::MaxMin());
+  Sequential network = RandomMlp(9, {5, 8, 3}, ActivationSpec::MaxMin());
   const at::Tensor x = at::rand({11, 5});
   CertificationOptions options = Options(Norm::kL2);
   const auto whole = Certify(*network, x, options);
   options.batch_size = 4;
   const auto parts = Certify(*network, x, options);
   ASSERT_TRUE(whole.ok() && parts.ok());
-  EXPECT_TRUE(TensorsNear(whole->pairwise_radius, parts->pairwise_radius, 1e-12));
+  EXPECT_TRUE(
+      TensorsNear(whole->pairwise_radius, parts->pairwise_radius, 1e-12));
   EXPECT_TRUE(whole->labels.equal(parts->labels));
   EXPECT_EQ(parts->margin.size(0), 11);
 }

@@ -29,8 +29,8 @@ TEST(DualNormsTest, AreThoseOfTheConjugateExponents) {
   const at::Tensor norms = DualNorms(Matrix({{3, -4}, {0, 0}}));
   EXPECT_TRUE(TensorsNear(norms, Matrix({{4, 5, 7}, {0, 0, 0}}), 1e-12));
   EXPECT_GE(norms[0][1].item<double>(), 5.0);
-  EXPECT_TRUE(TensorsNear(VectorNorms(Matrix({{3, -4}})), Matrix({{7, 5, 4}}),
-                          1e-12));
+  EXPECT_TRUE(
+      TensorsNear(VectorNorms(Matrix({{3, -4}})), Matrix({{7, 5, 4}}), 1e-12));
 }
 
 TEST(DualNormsTest, SurviveTinyAndHugeEntries) {
@@ -53,8 +53,8 @@ TEST(DualNormsTest, OfPairsAreSymmetricWithAZeroDiagonal) {
 TEST(PairwiseConstantTest, OfALinearClassifierAreDualNorms) {
   const at::Tensor weight = Matrix({{1, 2}, {0, 0}, {-1, 0.5}});
   Sequential network = Chain({Affine(weight, {}, 0.5).ptr()});
-  const auto l2 = BoundPairs(*network, Norm::kL2);
-  const auto linf = BoundPairs(*network, Norm::kLinf);
+  const auto l2 = BoundPairs(*TakeApart(*network), Norm::kL2);
+  const auto linf = BoundPairs(*TakeApart(*network), Norm::kLinf);
   ASSERT_TRUE(l2.ok() && linf.ok());
   for (int64_t y = 0; y < 3; ++y) {
     for (int64_t j = 0; j < 3; ++j) {
@@ -70,13 +70,12 @@ TEST(PairwiseConstantTest, OfALinearClassifierAreDualNorms) {
 
 TEST(PairwiseConstantTest, AreAtMostTheNaiveOnes) {
   for (int64_t seed = 0; seed < 10; ++seed) {
-    Sequential network =
-        RandomMlp(seed, {4, 10, 10, 5}, ActivationSpec::MaxMin(),
-                  seed % 2 == 0 ? ConstraintKind::kNone
-                                : ConstraintKind::kLinfProjection,
-                  3.0);
+    Sequential network = RandomMlp(
+        seed, {4, 10, 10, 5}, ActivationSpec::MaxMin(),
+        seed % 2 == 0 ? ConstraintKind::kNone : ConstraintKind::kLinfProjection,
+        3.0);
     for (Norm norm : kAllNorms) {
-      const auto constants = BoundPairs(*network, norm);
+      const auto constants = BoundPairs(*TakeApart(*network), norm);
       ASSERT_TRUE(constants.ok());
       EXPECT_LE(constants->pairwise.max().item<double>(), constants->naive);
       const double factor = norm == Norm::kL1   ? 1.0
@@ -89,9 +88,8 @@ TEST(PairwiseConstantTest, AreAtMostTheNaiveOnes) {
 
 TEST(PairwiseConstantTest, BoundTheGradientsOfLogitDifferences) {
   for (int64_t seed = 0; seed < 5; ++seed) {
-    Sequential network =
-        RandomMlp(seed, {4, 8, 8, 3}, ActivationSpec::MaxMin(),
-                  ConstraintKind::kNone);
+    Sequential network = RandomMlp(seed, {4, 8, 8, 3}, ActivationSpec::MaxMin(),
+                                   ConstraintKind::kNone);
     network->to(torch::kDouble);
     network->eval();
     for (int64_t i = 0; i < 10; ++i) {
@@ -100,10 +98,13 @@ TEST(PairwiseConstantTest, BoundTheGradientsOfLogitDifferences) {
           at::rand({4}, at::kDouble));
       const at::Tensor gradient = jacobian[0] - jacobian[2];
       EXPECT_LE(gradient.norm().item<double>(),
-                BoundPairs(*network, Norm::kL2)->pairwise[0][2].item<double>());
-      EXPECT_LE(
-          gradient.abs().sum().item<double>(),
-          BoundPairs(*network, Norm::kLinf)->pairwise[0][2].item<double>());
+                BoundPairs(*TakeApart(*network), Norm::kL2)
+                    ->pairwise[0][2]
+                    .item<double>());
+      EXPECT_LE(gradient.abs().sum().item<double>(),
+                BoundPairs(*TakeApart(*network), Norm::kLinf)
+                    ->pairwise[0][2]
+                    .item<double>());
     }
   }
 }
@@ -122,7 +123,7 @@ TEST(NetworkPartsTest, NestedContainersAreFlattenedAndDerivedOnesKeptWhole) {
              Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
   Sequential network =
       Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr(), inner.ptr()});
-  const NetworkParts parts = SplitNetwork(*network);
+  const NetworkParts parts = *TakeApart(*network);
   EXPECT_EQ(parts.body.size(), 2u);
   EXPECT_NE(parts.head, nullptr);
 
@@ -130,10 +131,10 @@ TEST(NetworkPartsTest, NestedContainersAreFlattenedAndDerivedOnesKeptWhole) {
   config.in_features = 2;
   config.out_features = 2;
   DoublingImpl doubling(config);
-  const NetworkParts whole = SplitNetwork(doubling);
+  const NetworkParts whole = *TakeApart(doubling);
   EXPECT_EQ(whole.head, nullptr);
   ASSERT_EQ(whole.body.size(), 1u);
-  EXPECT_EQ(whole.body[0], &doubling);
+  EXPECT_EQ(whole.body[0].layer, &doubling);
 }
 
 }  // namespace

@@ -35,7 +35,10 @@ absl::StatusOr<double> SpectralNormUpperBound(
 
 // Upper bounds on max ‖Wx‖_out / ‖x‖_in for every pair of norms: exact up to
 // rounding from l1 (largest column), to linf (largest row, dual norm) and from
-// l2 to l2; for the three other pairs a finite bound that may be loose.
-absl::StatusOr<BoundTable> OperatorNormBounds(const at::Tensor& w);
+// l2 to l2; for the three other pairs a finite bound that may be loose. Without
+// squarings, l2 to l2 is a bound for one product of matrices, which is near
+// where no entry is negative.
+absl::StatusOr<BoundTable> OperatorNormBounds(
+    const at::Tensor& w, const SpectralNormOptions& options = {});
 
 }  // namespace lipschitz

@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<Task>> MakeTasks(
     const CommonSettings& settings) {
   std::vector<Task> tasks;
   for (const auto& experiment : experiments) {
-    auto plan = experiment->Plan(settings.preset);
+    auto plan = experiment->Plan(settings);
     if (!plan.ok()) return plan.status();
     for (int i = 0; i < FLAGS_seeds; ++i) {
       for (const Run& run : *plan) {

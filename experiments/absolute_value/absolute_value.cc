@@ -233,7 +233,8 @@ AbsoluteValueTraining AbsoluteValueTraining::ForPreset(Preset preset) {
 }
 
 absl::StatusOr<std::vector<Run>> AbsoluteValueExperiment::Plan(
-    Preset preset) const {
+    const CommonSettings& common) const {
+  const Preset preset = common.preset;
   const AbsoluteValueTraining standard =
       AbsoluteValueTraining::ForPreset(preset);
   AbsoluteValueTraining training = standard;

@@ -57,7 +57,8 @@ class AbsoluteValueExperiment : public Experiment {
   std::string headline_metric() const override {
     return "wasserstein_estimate";
   }
-  absl::StatusOr<std::vector<Run>> Plan(Preset preset) const override;
+  absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& common) const override;
   Table MakeTable(const std::vector<Record>& records) const override;
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,

@@ -59,8 +59,11 @@ class Experiment {
   // The metric that is shown when a run ends.
   virtual std::string headline_metric() const = 0;
 
-  // Every run of one seed. InvalidArgument for settings that make no sense.
-  virtual absl::StatusOr<std::vector<Run>> Plan(Preset preset) const = 0;
+  // Every run of one seed, for the preset, and where the experiment has one the
+  // dataset, of `settings`. InvalidArgument for settings that make no sense,
+  // NotFound for a dataset that is not there.
+  virtual absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& settings) const = 0;
 
   // The table of these records.
   virtual Table MakeTable(const std::vector<Record>& records) const = 0;

@@ -76,7 +76,7 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
 int RunExperiment(const Experiment& experiment,
                   const CommonSettings& settings) {
   WarnAboutBlas();
-  auto plan = experiment.Plan(settings.preset);
+  auto plan = experiment.Plan(settings);
   if (!plan.ok()) return ReportError(plan.status());
   std::vector<Task> tasks;
   for (Run& run : *plan) {

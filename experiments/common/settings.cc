@@ -64,6 +64,12 @@ absl::StatusOr<ProgressMode> ParseProgressMode(const std::string& name) {
       "unknown progress '", name, "'; known: auto, bar, lines, none"));
 }
 
+CommonSettings SettingsOf(Preset preset) {
+  CommonSettings settings;
+  settings.preset = preset;
+  return settings;
+}
+
 int PhysicalCores() {
   std::set<std::string> cores;
   std::error_code error;

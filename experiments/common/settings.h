@@ -47,6 +47,9 @@ struct CommonSettings {
   int64_t checkpoint_steps = 0;
 };
 
+// The defaults, with a preset.
+CommonSettings SettingsOf(Preset preset);
+
 // The number of cores of this machine, hyper-threads not counted; at least 1.
 int PhysicalCores();
 

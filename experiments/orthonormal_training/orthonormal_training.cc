@@ -264,7 +264,8 @@ OrthonormalTraining OrthonormalTraining::ForPreset(Preset preset) {
 }
 
 absl::StatusOr<std::vector<Run>> OrthonormalTrainingExperiment::Plan(
-    Preset preset) const {
+    const CommonSettings& common) const {
+  const Preset preset = common.preset;
   const OrthonormalTraining standard = OrthonormalTraining::ForPreset(preset);
   OrthonormalTraining training = standard;
   training.steps = settings_.steps.value_or(standard.steps);

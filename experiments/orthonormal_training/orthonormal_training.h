@@ -49,7 +49,8 @@ class OrthonormalTrainingExperiment : public Experiment {
 
   std::string name() const override { return "orthonormal_training"; }
   std::string headline_metric() const override { return "mean_margin"; }
-  absl::StatusOr<std::vector<Run>> Plan(Preset preset) const override;
+  absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& common) const override;
   Table MakeTable(const std::vector<Record>& records) const override;
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,

@@ -39,7 +39,7 @@ RunOutcome Execute(Preset preset, const std::string& activation,
                    const std::string& constraint, int64_t hidden_layers,
                    uint64_t seed) {
   SetSeed(seed);
-  const auto plan = AbsoluteValueExperiment().Plan(preset);
+  const auto plan = AbsoluteValueExperiment().Plan(SettingsOf(preset));
   EXPECT_TRUE(plan.ok()) << plan.status();
   auto outcome =
       Find(*plan, activation, constraint, hidden_layers).execute(Context(seed));
@@ -48,7 +48,7 @@ RunOutcome Execute(Preset preset, const std::string& activation,
 }
 
 TEST(AbsoluteValue, PlansEveryVariantOnceUnderItsOwnName) {
-  const auto plan = AbsoluteValueExperiment().Plan(Preset::kQuick);
+  const auto plan = AbsoluteValueExperiment().Plan(SettingsOf(Preset::kQuick));
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->size(), 8u * 5u * 3u);
   std::set<std::string> slugs;
@@ -57,7 +57,7 @@ TEST(AbsoluteValue, PlansEveryVariantOnceUnderItsOwnName) {
 }
 
 TEST(AbsoluteValue, EveryVariantStaysBelowTheExactDistance) {
-  const auto plan = AbsoluteValueExperiment().Plan(Preset::kSmoke);
+  const auto plan = AbsoluteValueExperiment().Plan(SettingsOf(Preset::kSmoke));
   ASSERT_TRUE(plan.ok());
   for (const auto& run : *plan) {
     SetSeed(0);
@@ -111,7 +111,8 @@ TEST(AbsoluteValue, TheSameSeedGivesTheSameOutcome) {
 TEST(AbsoluteValue, SettingsThatMakeNoSenseAreNamed) {
   AbsoluteValueSettings settings;
   settings.activations = {"groupsort5"};
-  const auto plan = AbsoluteValueExperiment(settings).Plan(Preset::kQuick);
+  const auto plan =
+      AbsoluteValueExperiment(settings).Plan(SettingsOf(Preset::kQuick));
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
   const std::string message(plan.status().message());
   EXPECT_NE(message.find("64"), std::string::npos) << message;
@@ -119,17 +120,21 @@ TEST(AbsoluteValue, SettingsThatMakeNoSenseAreNamed) {
 
   settings = {};
   settings.hidden_layers = {0};
-  EXPECT_FALSE(AbsoluteValueExperiment(settings).Plan(Preset::kQuick).ok());
+  EXPECT_FALSE(
+      AbsoluteValueExperiment(settings).Plan(SettingsOf(Preset::kQuick)).ok());
   settings = {};
   settings.constraints = {};
-  EXPECT_FALSE(AbsoluteValueExperiment(settings).Plan(Preset::kQuick).ok());
+  EXPECT_FALSE(
+      AbsoluteValueExperiment(settings).Plan(SettingsOf(Preset::kQuick)).ok());
 }
 
 TEST(AbsoluteValue, OtherSettingsGetOtherNamesAndStayOutOfTheTable) {
   AbsoluteValueSettings settings;
   settings.steps = 7;
-  const auto custom = AbsoluteValueExperiment(settings).Plan(Preset::kQuick);
-  const auto standard = AbsoluteValueExperiment().Plan(Preset::kQuick);
+  const auto custom =
+      AbsoluteValueExperiment(settings).Plan(SettingsOf(Preset::kQuick));
+  const auto standard =
+      AbsoluteValueExperiment().Plan(SettingsOf(Preset::kQuick));
   ASSERT_TRUE(custom.ok());
   ASSERT_TRUE(standard.ok());
   EXPECT_NE(custom->front().slug, standard->front().slug);
@@ -146,7 +151,8 @@ TEST(AbsoluteValue, ATrainingThatDivergesSaysAtWhichStep) {
   settings.constraints = {"none"};
   settings.hidden_layers = {2};
   settings.learning_rate = 1e30;
-  const auto plan = AbsoluteValueExperiment(settings).Plan(Preset::kSmoke);
+  const auto plan =
+      AbsoluteValueExperiment(settings).Plan(SettingsOf(Preset::kSmoke));
   ASSERT_TRUE(plan.ok()) << plan.status();
   SetSeed(0);
   const auto outcome = plan->front().execute(Context(0));

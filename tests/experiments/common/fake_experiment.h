@@ -27,7 +27,7 @@ class FakeExperiment : public Experiment {
 
   std::string name() const override { return "fake"; }
   std::string headline_metric() const override { return "score"; }
-  absl::StatusOr<std::vector<Run>> Plan(Preset) const override {
+  absl::StatusOr<std::vector<Run>> Plan(const CommonSettings&) const override {
     if (!plan_status.ok()) return plan_status;
     return runs;
   }

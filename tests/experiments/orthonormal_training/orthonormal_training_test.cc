@@ -30,7 +30,8 @@ RunOutcome Execute(const PlannedRun& run, uint64_t seed) {
 
 std::vector<PlannedRun> PlanOf(
     Preset preset, const OrthonormalTrainingSettings& settings = {}) {
-  const auto plan = OrthonormalTrainingExperiment(settings).Plan(preset);
+  const auto plan =
+      OrthonormalTrainingExperiment(settings).Plan(SettingsOf(preset));
   EXPECT_TRUE(plan.ok()) << plan.status();
   return plan.ok() ? *plan : std::vector<PlannedRun>{};
 }
@@ -89,8 +90,8 @@ TEST(OrthonormalTraining, TheSameSeedGivesTheSameOutcome) {
 TEST(OrthonormalTraining, SettingsThatMakeNoSenseAreNamed) {
   const auto fails = [](const OrthonormalTrainingSettings& settings,
                         const std::string& named) {
-    const auto plan =
-        OrthonormalTrainingExperiment(settings).Plan(Preset::kQuick);
+    const auto plan = OrthonormalTrainingExperiment(settings).Plan(
+        SettingsOf(Preset::kQuick));
     EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
     const std::string message(plan.status().message());
     EXPECT_NE(message.find(named), std::string::npos) << message;

@@ -57,7 +57,8 @@ void SetThreads(int threads);
 
 // Lets the process keep up to 1 GiB of freed memory for what it allocates next.
 // A training allocates the same tensors in every step; without this glibc gives
-// each large one back to the system, and the next step pays for its pages again.
+// each large one back to the system, and the next step pays for its pages
+// again.
 void KeepFreedMemory();
 
 // "cpu" or "cuda" from CommonSettings::device; InvalidArgument for a device

@@ -89,6 +89,7 @@ class ActivationImpl : public LayerImpl {
   void pretty_print(std::ostream& stream) const override;
 
   const ActivationSpec& spec() const { return spec_; }
+  int64_t dim() const { return dim_; }
 
  private:
   ActivationSpec spec_;

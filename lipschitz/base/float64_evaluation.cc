@@ -3,12 +3,9 @@
 namespace lipschitz {
 
 Float64Evaluation::Float64Evaluation(torch::nn::Module& module)
-    : module_(module), was_training_(module.is_training()) {
-  for (const auto& part : module_.modules(/*include_self=*/false)) {
-    below_.emplace_back(part, part->is_training());
-  }
-  std::vector<torch::Tensor> tensors = module_.parameters();
-  for (const torch::Tensor& buffer : module_.buffers()) {
+    : mode_(module) {
+  std::vector<torch::Tensor> tensors = module.parameters();
+  for (const torch::Tensor& buffer : module.buffers()) {
     tensors.push_back(buffer);
   }
   for (torch::Tensor& tensor : tensors) {
@@ -16,14 +13,10 @@ Float64Evaluation::Float64Evaluation(torch::nn::Module& module)
     data_.emplace_back(tensor, tensor.data());
     tensor.set_data(tensor.data().to(torch::kDouble));
   }
-  module_.eval();
 }
 
 Float64Evaluation::~Float64Evaluation() {
   for (auto& [tensor, data] : data_) tensor.set_data(data);
-  module_.train(was_training_);
-  // Setting the mode of a module sets that of all below it.
-  for (const auto& [part, was_training] : below_) part->train(was_training);
 }
 
 }  // namespace lipschitz

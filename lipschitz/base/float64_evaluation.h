@@ -4,9 +4,10 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <memory>
 #include <utility>
 #include <vector>
+
+#include "lipschitz/base/evaluation_mode.h"
 
 namespace lipschitz {
 
@@ -21,10 +22,7 @@ class Float64Evaluation {
   Float64Evaluation& operator=(const Float64Evaluation&) = delete;
 
  private:
-  torch::nn::Module& module_;
-  bool was_training_;
-  // Every module below, outer ones first, and whether it was in training mode.
-  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> below_;
+  EvaluationMode mode_;
   // A parameter or buffer, and the data that it had.
   std::vector<std::pair<torch::Tensor, torch::Tensor>> data_;
 };

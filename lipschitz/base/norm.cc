@@ -2,27 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/rounding.h"
 
 namespace lipschitz {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// The next double above a correctly rounded result is above the exact one.
-double Up(double value) { return std::nextafter(value, kInfinity); }
-
-// 0 · ∞ is a map that is constant followed or preceded by anything: 0.
-double ProductUp(double a, double b) {
-  if (a == 0.0 || b == 0.0) return 0.0;
-  // A product by one is exact.
-  if (a == 1.0) return b;
-  if (b == 1.0) return a;
-  return Up(a * b);
-}
+using rounding::kInfinity;
+using rounding::ProductUp;
+using rounding::Up;
 
 }  // namespace
 

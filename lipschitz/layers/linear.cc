@@ -102,11 +102,13 @@ absl::StatusOr<BoundTable> LinearImpl::LipschitzBounds() {
   if (!bounds.ok()) {
     return WithContext(bounds.status(), absl::StrCat("layer '", name(), "'"));
   }
-  // forward multiplies by the scale as rounded to the weight's type.
-  const bool narrow = weight.scalar_type() == torch::kFloat;
-  return bounds->Times(
-      narrow ? static_cast<double>(static_cast<float>(config_.scale))
-             : config_.scale);
+  return bounds->Times(AppliedScale());
+}
+
+double LinearImpl::AppliedScale() const {
+  return weight.scalar_type() == torch::kFloat
+             ? static_cast<double>(static_cast<float>(config_.scale))
+             : config_.scale;
 }
 
 void LinearImpl::AfterOptimizerStep() {

@@ -66,6 +66,9 @@ class LinearImpl : public LayerImpl {
   // scale.
   absl::StatusOr<torch::Tensor> ConstrainedWeight();
 
+  // The scale as forward multiplies by it: rounded to the weight's type.
+  double AppliedScale() const;
+
   const LinearConfig& config() const { return config_; }
 
   torch::Tensor weight;  // the raw parameter, (out_features, in_features)

@@ -5,30 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/matrix_check.h"
 
 namespace lipschitz {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Unit roundoff of float64.
-constexpr double kUnit = 1.1102230246251565e-16;
-
-double Up(double value) { return std::nextafter(value, kInfinity); }
-
-// An upper bound on γ_n = n u / (1 − n u), the relative error of n operations.
-double Gamma(double n) { return Up(Up(n * kUnit) / (1.0 - Up(n * kUnit))); }
-
-// A computed sum of n non-negative terms (each with up to two roundings of its
-// own) made an upper bound on the exact one. The tiny constant covers terms
-// that underflowed.
-double SumUp(double computed, double n) {
-  return Up(Up(computed * Up(1.0 + Gamma(n + 3))) + n * 5e-324);
-}
+using rounding::Gamma;
+using rounding::kUnit;
+using rounding::SumUp;
+using rounding::Up;
 
 double FrobeniusUp(const at::Tensor& a) {
   const double squares = a.square().sum().item<double>();

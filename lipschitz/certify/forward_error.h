@@ -1,0 +1,99 @@
+// What rounding does to the logits, from above.
+//
+// A computed dot product of n terms, summed in any order, with or without fused
+// multiplications, satisfies |fl(xᵀw) − xᵀw| ≤ γ_n |x|ᵀ|w|, γ_n = n u/(1 − n u)
+// (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition,
+// section 3.1). Adding the bias and multiplying by the scale are two operations
+// more. The bound follows these errors, and those of the layers before,
+// through the network, in three norms at a time.
+//
+// The arithmetic is IEEE 754 with round to nearest and gradual underflow:
+// LibTorch on the CPU, where neither at::set_flush_denormal nor a lower
+// precision of float32 products has been switched on.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lipschitz/base/layer.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/certify/arithmetic.h"
+
+namespace lipschitz {
+
+class ForwardErrorBound {
+ public:
+  // A batch of images x, followed through the network in float64.
+  struct Centres {
+    // (n, classes): f(x) up to the errors that PairErrors includes.
+    at::Tensor logits;
+    // Per layer that rounds: ‖ |W| |h| ‖ at the computed input h, (n, 3).
+    std::vector<at::Tensor> magnitudes;
+    // The same for each logit, (n, classes); undefined without a last Linear.
+    at::Tensor head_magnitudes;
+  };
+
+  // `network` is in evaluation mode, its parameters of the type of
+  // `arithmetic`, kFloat64 or kFloat32 (ArithmeticEvaluation sees to it); the
+  // weights are those that it applies there. Not bound to the network
+  // afterwards. An error that names it for a layer that is not Linear,
+  // Activation (along the last dimension of a matrix) or a Sequential of these.
+  static absl::StatusOr<ForwardErrorBound> Create(LayerImpl& network,
+                                                  Arithmetic arithmetic);
+
+  // `images`: (n, d) float64, finite, exact in the type of the arithmetic.
+  Centres Evaluate(const at::Tensor& images) const;
+
+  // (n, classes), float64: for every x' with ‖x' − x‖_norm ≤ radius,
+  //   |(f̂_y − f̂_j)(x') − (f_y − f_j)(x')| + |(logits_y − logits_j)(x) −
+  //   (f_y − f_j)(x)|
+  // is at most entry j, where f̂ is the network in its arithmetic, f in exact
+  // arithmetic, and x' is exact in the arithmetic's type. Infinite where
+  // something may overflow. `labels` y: (n) int64; `radii`: (n) float64, ≥ 0.
+  at::Tensor PairErrors(const Centres& centres, const at::Tensor& labels,
+                        Norm norm, const at::Tensor& radii) const;
+
+ private:
+  // One layer: ẑ = scale (Ŵ h + b) or an activation, and the bounds about it.
+  struct Step {
+    // Of the layer in exact arithmetic.
+    BoundTable bounds;
+    // Operations one after the other, from the products to the last rounding;
+    // 0: exact.
+    double operations = 0.0;
+    // From ‖h‖ to the norms of the sums of the magnitudes of what is added.
+    BoundTable magnitude;
+    // Of |b|, in every norm.
+    std::array<double, 3> bias_norms = {0.0, 0.0, 0.0};
+    double scale = 1.0;
+    int64_t width = 0;
+
+    // Float64. Undefined for an activation.
+    at::Tensor weight_t;     // (in, out)
+    at::Tensor magnitude_t;  // its entries' magnitudes
+    at::Tensor bias;         // (out) or undefined
+    // Null for a Linear.
+    std::shared_ptr<LayerImpl> activation;
+    // LeakyReLU's slope, where the activation multiplies by one.
+    double slope = 0.0;
+  };
+
+  struct Errors;
+
+  at::Tensor Apply(const Step& step, const at::Tensor& h) const;
+
+  Arithmetic arithmetic_ = Arithmetic::kFloat64;
+  std::vector<Step> body_;
+  // The last Linear, when has_head_.
+  Step head_;
+  bool has_head_ = false;
+  at::Tensor head_row_norms_;   // (classes, 3): dual norms of |w_j|
+  at::Tensor head_pair_norms_;  // (classes, classes, 3): of scale (w_y − w_j)
+};
+
+}  // namespace lipschitz

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/linear.h"
 
 namespace lipschitz {
@@ -66,6 +67,7 @@ absl::Status MlpConfig::Validate() const {
     return absl::InvalidArgumentError(absl::StrCat(
         "MLP: lipschitz_constant must be positive, got ", lipschitz_constant));
   }
+  LIPSCHITZ_RETURN_IF_ERROR(WithContext(ValidateDropout(dropout), "MLP"));
   return LinearConfigs(*this).status();
 }
 
@@ -82,6 +84,10 @@ absl::StatusOr<Sequential> MakeMlp(const MlpConfig& config) {
         network->push_back(
             absl::StrCat("activation", i + 1),
             std::make_shared<ActivationImpl>(ActivationOf(config, i)));
+        if (config.dropout > 0.0) {
+          network->push_back(absl::StrCat("dropout", i + 1),
+                             std::make_shared<DropoutImpl>(config.dropout));
+        }
       }
     }
     return network;

@@ -33,13 +33,16 @@ struct MlpConfig {
   // K of the whole network when every constrained layer has constant 1: each of
   // the L linear layers is scaled by K^{1/L}.
   double lipschitz_constant = 1.0;
+  // The rate of dropout after every activation, in [0, 1); 0: none.
+  double dropout = 0.0;
 
   // Names the layer and the numbers that do not fit.
   absl::Status Validate() const;
 };
 
-// Linear, activation, linear, ..., linear: (batch, input_dim) → (batch,
-// output_dim). The parameters are called linear1.weight, linear1.bias, ...
+// Linear, activation, (dropout,) linear, ..., linear: (batch, input_dim) →
+// (batch, output_dim). The parameters are called linear1.weight, linear1.bias,
+// ...
 absl::StatusOr<Sequential> MakeMlp(const MlpConfig& config);
 
 }  // namespace lipschitz

@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <torch/serialize.h>
-#include <zlib.h>
 
 #include <cmath>
 #include <mutex>
@@ -13,14 +12,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/files.h"
+#include "lipschitz/base/sealed_file.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz {
 namespace {
 
-// A file is this line, a line with the payload's size and CRC-32, and the
-// payload: a LibTorch archive. Damage is found before anything is restored.
-constexpr char kMagic[] = "lipschitz checkpoint 1\n";
+// The file is a sealed LibTorch archive: damage is found before anything is
+// restored.
+constexpr char kKind[] = "checkpoint";
 
 // LibTorch's default generators: dropout and initialisation draw from them.
 std::vector<at::Generator> DefaultGenerators() {
@@ -34,10 +34,6 @@ std::vector<at::Generator> DefaultGenerators() {
 
 std::string GeneratorName(size_t index) {
   return absl::StrCat("default_generator_", index);
-}
-
-uint64_t Crc32(const std::string& bytes) {
-  return crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
 }
 
 // JSON has no numbers that are not finite; they become text.
@@ -74,31 +70,6 @@ History HistoryFromText(const std::string& text) {
     history.push_back(std::move(entry));
   }
   return history;
-}
-
-std::string WithHeader(const std::string& payload) {
-  return absl::StrCat(kMagic, payload.size(), " ", Crc32(payload), "\n",
-                      payload);
-}
-
-// The payload of a file's content, or DataLoss.
-absl::StatusOr<std::string> WithoutHeader(const std::string& path,
-                                          const std::string& content) {
-  const size_t magic = std::string(kMagic).size();
-  if (content.compare(0, magic, kMagic) != 0) {
-    return absl::DataLossError(absl::StrCat(
-        "the file ", path, " is not a checkpoint of this program"));
-  }
-  const size_t end = content.find('\n', magic);
-  if (end != std::string::npos) {
-    std::string payload = content.substr(end + 1);
-    if (content.substr(magic, end - magic) ==
-        absl::StrCat(payload.size(), " ", Crc32(payload))) {
-      return payload;
-    }
-  }
-  return absl::DataLossError(
-      absl::StrCat("the checkpoint ", path, " is damaged"));
 }
 
 c10::IValue Read(torch::serialize::InputArchive& archive,
@@ -141,7 +112,7 @@ absl::Status SaveCheckpoint(const std::string& path,
         archive.save_to(stream);
         content = std::move(stream).str();
       }));
-  return WriteFileAtomically(path, WithHeader(content));
+  return WriteFileAtomically(path, Seal(kKind, content));
 }
 
 absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
@@ -149,7 +120,7 @@ absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
                                              const TrainingParts& parts) {
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::string content, ReadFile(path));
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::string payload,
-                             WithoutHeader(path, content));
+                             Unseal(kKind, path, content));
   return CatchTorch(
       absl::StrCat("cannot restore the checkpoint ", path),
       [&]() -> absl::StatusOr<TrainingState> {

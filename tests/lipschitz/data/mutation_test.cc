@@ -4,12 +4,9 @@
 #include <ATen/ATen.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <fstream>
 #include <functional>
-#include <random>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +15,7 @@
 #include "lipschitz/data/idx.h"
 #include "lipschitz/data/npy.h"
 #include "tests/testing/data_files.h"
+#include "tests/testing/mutator.h"
 
 namespace lipschitz {
 namespace {
@@ -47,64 +45,11 @@ class MemoryLimit {
   rlimit before_;
 };
 
-// Damages of one input, always the same for one seed.
-class Mutator {
- public:
-  explicit Mutator(uint64_t seed) : random_(seed) {}
-
-  std::string operator()(std::string bytes) {
-    const size_t changes = 1 + Below(4);
-    for (size_t i = 0; i < changes; ++i) Change(&bytes);
-    return bytes;
-  }
-
- private:
-  size_t Below(size_t bound) { return random_() % bound; }
-
-  // Headers are short, and most of what can go wrong is in them.
-  size_t Place(size_t size) {
-    return Below(Below(2) == 0 ? size : std::min<size_t>(size, 80));
-  }
-
-  void Change(std::string* bytes) {
-    static constexpr char kValues[] = {0, 1, 3, 8, '\x7f', '\x80', '\xff'};
-    if (bytes->empty()) {
-      bytes->push_back(static_cast<char>(Below(256)));
-      return;
-    }
-    const size_t place = Place(bytes->size());
-    switch (Below(7)) {
-      case 0:  // one bit
-        (*bytes)[place] ^= static_cast<char>(1 << Below(8));
-        break;
-      case 1:
-        (*bytes)[place] = kValues[Below(sizeof(kValues))];
-        break;
-      case 2:  // a digit, for .npy
-        (*bytes)[place] = static_cast<char>('0' + Below(10));
-        break;
-      case 3:
-        bytes->resize(place);
-        break;
-      case 4:
-        bytes->erase(place, 1 + Below(16));
-        break;
-      case 5:
-        bytes->insert(place, bytes->substr(Place(bytes->size()), Below(32)));
-        break;
-      default:
-        bytes->insert(place, 1 + Below(8), static_cast<char>(Below(256)));
-    }
-  }
-
-  std::mt19937_64 random_;
-};
-
 // Runs `parse` on damages of `original`; it says by its own expectations
 // whether a result agrees with its input. Returns how many inputs had a result.
 int Fuzz(const std::string& original, uint64_t seed,
          const std::function<absl::Status(const std::string&)>& parse) {
-  Mutator mutate(seed);
+  testing::Mutator mutate(seed);
   int accepted = 0;
   for (int i = 0; i < kMutations; ++i) {
     const std::string input = mutate(original);

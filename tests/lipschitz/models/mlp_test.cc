@@ -13,6 +13,7 @@
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
 #include "tests/testing/tensors.h"
@@ -231,6 +232,34 @@ TEST(MlpTest, WrongInputNamesTheLayer) {
       },
       ::testing::ThrowsMessage<c10::Error>(
           AllOf(HasSubstr("'linear1'"), HasSubstr("[2, 6]"))));
+}
+
+TEST(MlpTest, DropoutComesAfterEveryActivationAndIsGoneInEvaluation) {
+  MlpConfig config = Config(3, {6, 4}, 2);
+  torch::manual_seed(5);
+  Sequential plain = Make(config);
+  config.dropout = 0.5;
+  torch::manual_seed(5);
+  Sequential network = Make(config);
+  ASSERT_EQ(network->size(), 7u);
+  for (const size_t i : {2, 5}) {
+    const auto dropout =
+        std::dynamic_pointer_cast<DropoutImpl>(network->layer(i));
+    ASSERT_NE(dropout, nullptr);
+    EXPECT_EQ(dropout->rate(), 0.5);
+  }
+  const at::Tensor x = torch::randn({50, 3});
+  EXPECT_FALSE(torch::equal(network->forward(x), plain->forward(x)));
+  network->eval();
+  plain->eval();
+  EXPECT_TRUE(torch::equal(network->forward(x), plain->forward(x)));
+  for (const Norm norm : kAllNorms) {
+    EXPECT_EQ(*network->LipschitzBound(norm), *plain->LipschitzBound(norm));
+  }
+  for (const double rate : {-0.1, 1.0}) {
+    config.dropout = rate;
+    EXPECT_THAT(ErrorOf(config), HasSubstr("dropout"));
+  }
 }
 
 TEST(MlpTest, SameSeedGivesTheSameWeights) {

@@ -1,0 +1,201 @@
+#include "lipschitz/models/mlp_json.h"
+
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/linalg/bjorck.h"
+#include "lipschitz/linalg/polar.h"
+#include "lipschitz/linalg/stiefel.h"
+
+namespace lipschitz {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The one list of fields: `visit(name, field)` for each. The bindings name
+// every member, so that one which is added to a struct and not here does not
+// compile. `Visitor` reads or writes; `options` is const where it writes.
+template <typename Visitor, typename Options>
+void VisitFields(Options& options, Visitor& visit) {
+  using Type = std::remove_const_t<Options>;
+  if constexpr (std::is_same_v<Type, BjorckOptions>) {
+    auto& [order, beta, scaling, iterations, tolerance, power_iterations,
+           report] = options;
+    visit("order", order);
+    visit("beta", beta);
+    visit("scaling", scaling);
+    visit("iterations", iterations);
+    visit("tolerance", tolerance);
+    visit("power_iterations", power_iterations);
+    visit("report", report);
+  } else if constexpr (std::is_same_v<Type, RetractionOptions>) {
+    auto& [max_steps, tolerance] = options;
+    visit("max_steps", max_steps);
+    visit("tolerance", tolerance);
+  } else if constexpr (std::is_same_v<Type, PolarOptions>) {
+    auto& [tolerance, max_iterations] = options;
+    visit("tolerance", tolerance);
+    visit("max_iterations", max_iterations);
+  } else if constexpr (std::is_same_v<Type, ConstraintOptions>) {
+    auto& [kind, bjorck, retraction, max_drift, project_gradient, polar,
+           power_iterations, rescale_raw, parseval_beta] = options;
+    visit("kind", kind);
+    visit("bjorck", bjorck);
+    visit("retraction", retraction);
+    visit("max_drift", max_drift);
+    visit("project_gradient", project_gradient);
+    visit("polar", polar);
+    visit("power_iterations", power_iterations);
+    visit("rescale_raw", rescale_raw);
+    visit("parseval_beta", parseval_beta);
+  } else {
+    static_assert(std::is_same_v<Type, MlpConfig>);
+    auto& [input_dim, hidden, output_dim, activation, activations, constraint,
+           constraints, bias, lipschitz_constant, dropout] = options;
+    visit("input_dim", input_dim);
+    visit("hidden", hidden);
+    visit("output_dim", output_dim);
+    visit("activation", activation);
+    visit("activations", activations);
+    visit("constraint", constraint);
+    visit("constraints", constraints);
+    visit("bias", bias);
+    visit("lipschitz_constant", lipschitz_constant);
+    visit("dropout", dropout);
+  }
+}
+
+// What has a name of its own in JSON.
+std::string NameOf(const ActivationSpec& spec) { return spec.Name(); }
+std::string NameOf(ConstraintKind kind) { return ConstraintName(kind); }
+std::string NameOf(BjorckScaling scaling) { return BjorckScalingName(scaling); }
+
+template <typename T>
+absl::StatusOr<T> Parse(const std::string& name) {
+  if constexpr (std::is_same_v<T, ActivationSpec>) {
+    return ParseActivation(name);
+  } else if constexpr (std::is_same_v<T, ConstraintKind>) {
+    return ParseConstraint(name);
+  } else {
+    static_assert(std::is_same_v<T, BjorckScaling>);
+    return ParseBjorckScaling(name);
+  }
+}
+
+template <typename T>
+constexpr bool kHasName =
+    std::is_same_v<T, ActivationSpec> || std::is_enum_v<T>;
+
+template <typename T>
+struct IsVector : std::false_type {};
+template <typename T>
+struct IsVector<std::vector<T>> : std::true_type {};
+
+template <typename T>
+Json ToJson(const T& value) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return value;
+  } else if constexpr (kHasName<T>) {
+    return NameOf(value);
+  } else if constexpr (IsVector<T>::value) {
+    Json array = Json::array();
+    for (const auto& element : value) array.push_back(ToJson(element));
+    return array;
+  } else {
+    Json object = Json::object();
+    auto write = [&](const char* name, const auto& field) {
+      object[name] = ToJson(field);
+    };
+    VisitFields(value, write);
+    return object;
+  }
+}
+
+// Sets `value` from `json`, which errors call `name`.
+template <typename T>
+absl::Status FromJson(const Json& json, const std::string& name, T* value) {
+  const auto expected = [&](const std::string& what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " must be ", what, ", not a JSON ",
+                     std::string(json.type_name())));
+  };
+  if constexpr (std::is_same_v<T, bool>) {
+    if (!json.is_boolean()) return expected("true or false");
+    *value = json.get<bool>();
+  } else if constexpr (std::is_integral_v<T>) {
+    if (!json.is_number_integer()) return expected("a whole number");
+    // Beyond int64, JSON numbers are unsigned here.
+    const bool fits =
+        (!json.is_number_unsigned() ||
+         json.get<uint64_t>() <=
+             static_cast<uint64_t>(std::numeric_limits<T>::max())) &&
+        json.get<int64_t>() >= std::numeric_limits<T>::min() &&
+        json.get<int64_t>() <= std::numeric_limits<T>::max();
+    if (!fits) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " is out of range: ", json.dump()));
+    }
+    *value = json.get<T>();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (!json.is_number()) return expected("a number");
+    *value = json.get<T>();
+  } else if constexpr (kHasName<T>) {
+    if (!json.is_string()) return expected("a name");
+    auto parsed = Parse<T>(json.get<std::string>());
+    if (!parsed.ok()) return WithContext(parsed.status(), name);
+    *value = *parsed;
+  } else if constexpr (IsVector<T>::value) {
+    if (!json.is_array()) return expected("an array");
+    value->clear();
+    for (const Json& element : json) {
+      typename T::value_type next{};
+      LIPSCHITZ_RETURN_IF_ERROR(FromJson(
+          element, absl::StrCat(name, "[", value->size(), "]"), &next));
+      value->push_back(next);
+    }
+  } else {
+    if (!json.is_object()) return expected("an object");
+    absl::Status status;
+    std::set<std::string> known;
+    auto read = [&](const char* field, auto& member) {
+      known.insert(field);
+      if (!status.ok()) return;
+      const std::string path = absl::StrCat(name, ".", field);
+      const auto found = json.find(field);
+      status =
+          found == json.end()
+              ? absl::InvalidArgumentError(absl::StrCat(path, " is missing"))
+              : FromJson(*found, path, &member);
+    };
+    VisitFields(*value, read);
+    LIPSCHITZ_RETURN_IF_ERROR(status);
+    for (const auto& item : json.items()) {
+      if (known.count(item.key()) > 0) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " has no field '", item.key(), "'"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Json MlpConfigToJson(const MlpConfig& config) { return ToJson(config); }
+
+absl::StatusOr<MlpConfig> MlpConfigFromJson(const Json& json) {
+  MlpConfig config;
+  LIPSCHITZ_RETURN_IF_ERROR(FromJson(json, "config", &config));
+  return config;
+}
+
+}  // namespace lipschitz

@@ -458,6 +458,15 @@ TEST_F(Program, BadInputIsExitStatusTwoAndNothingOnStandardOutput) {
   }
 }
 
+TEST_F(Program, HelpNamesTheFlags) {
+  const ProcessResult run = Run({"--help"});
+  EXPECT_EQ(run.exit_status, 0);
+  for (const std::string flag : {"-model", "-images", "-labels", "-radius",
+                                 "-norm", "-arithmetic", "-output"}) {
+    EXPECT_NE(run.standard_output.find(flag), std::string::npos) << flag;
+  }
+}
+
 TEST_F(Program, OutputThatCannotBeWrittenIsExitStatusOne) {
   const ProcessResult run =
       Run({"--model=" + Path("m.lip"), "--images=" + Path("x.npy"),

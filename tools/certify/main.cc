@@ -101,14 +101,17 @@ int main(int argc, char** argv) {
     std::exit(lipschitz::tools::kBadInput);
   };
   gflags::SetUsageMessage(
-      "Certified radii of images under a saved model, as CSV. Within its "
-      "radius, nothing changes an image's class.");
+      "Certified radii of images under a saved model, as CSV: no image within "
+      "that distance has another class.");
   gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
   std::string help;
   if (gflags::GetCommandLineOption("help", &help) && help == "true") {
     gflags::ShowUsageWithFlagsRestrict(argv[0], "tools/certify/");
     return lipschitz::tools::kDone;
   }
+  // What else gflags answers by itself (--version, --helpxml, ...).
+  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(0); };
+  gflags::HandleCommandLineHelpFlags();
   if (argc > 1) {
     return lipschitz::tools::Fail(
         absl::InvalidArgumentError(

@@ -3,12 +3,19 @@
 #include <typeinfo>
 
 #include "lipschitz/base/status.h"
+#include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/sequential.h"
 
 namespace lipschitz {
 namespace {
 
+// Certificates are about evaluation, where dropout is the identity.
+bool IsIdentity(const LayerImpl& layer) {
+  return typeid(layer) == typeid(DropoutImpl);
+}
+
 void Flatten(LayerImpl& layer, std::vector<LayerImpl*>* layers) {
+  if (IsIdentity(layer)) return;
   if (typeid(layer) != typeid(SequentialImpl)) {
     layers->push_back(&layer);
     return;

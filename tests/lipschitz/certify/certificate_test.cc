@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
+#include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
 #include "tests/testing/networks.h"
@@ -349,6 +350,30 @@ TEST(CertificateTest, LayersOfUnknownRoundingAreCertifiedInExactArithmetic) {
   ASSERT_TRUE(pairwise.ok());
   EXPECT_NEAR(pairwise->pairwise_radius.item<double>(), 0.75, 1e-6);
   EXPECT_LT(pairwise->naive_radius.item<double>(), 0.3);
+}
+
+TEST(CertificateTest, DropoutChangesNothing) {
+  const Sequential plain = RandomMlp(5, {6, 8, 4}, ActivationSpec::MaxMin());
+  std::vector<std::shared_ptr<LayerImpl>> layers;
+  for (size_t i = 0; i < plain->size(); ++i) {
+    layers.push_back(plain->layer(i));
+    layers.push_back(std::make_shared<DropoutImpl>(0.5));
+  }
+  const Sequential dropping = Chain(layers);
+  dropping->train();
+  const at::Tensor x = at::rand({20, 6});
+  for (const Arithmetic arithmetic :
+       {Arithmetic::kFloat64, Arithmetic::kFloat32}) {
+    CertificationOptions options;
+    options.arithmetic = arithmetic;
+    const auto expected = Certify(*plain, x, options);
+    const auto certified = Certify(*dropping, x, options);
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    ASSERT_TRUE(certified.ok()) << certified.status();
+    EXPECT_TRUE(
+        at::equal(certified->pairwise_radius, expected->pairwise_radius));
+    EXPECT_GT(certified->pairwise_radius.max().item<double>(), 0.0);
+  }
 }
 
 TEST(CertificateTest, NoBoundIsAnErrorAndNeverOne) {

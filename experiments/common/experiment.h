@@ -20,6 +20,8 @@ struct RunContext {
   uint64_t seed = 0;
   std::string device = "cpu";
   CheckpointOptions checkpoint;
+  // Where a run that has a model to save saves it.
+  std::string model_path;
   std::function<void(const TrainingProgress&)> progress;
   std::function<void(const std::string&)> notice;
   std::function<bool()> stop_requested;

@@ -15,9 +15,15 @@
 namespace lipschitz::experiments {
 namespace {
 
+// RESULTS_DIR/FOLDER/EXPERIMENT/SLUG-sSEED.SUFFIX.
+std::string TaskPath(const std::string& results_dir, const char* folder,
+                     const Task& task, const char* suffix) {
+  return absl::StrCat(results_dir, "/", folder, "/", task.experiment->name(),
+                      "/", task.run.slug, "-s", task.seed, suffix);
+}
+
 std::string CheckpointPath(const std::string& results_dir, const Task& task) {
-  return absl::StrCat(results_dir, "/checkpoints/", task.experiment->name(),
-                      "/", task.run.slug, "-s", task.seed, ".checkpoint");
+  return TaskPath(results_dir, "checkpoints", task, ".checkpoint");
 }
 
 // What a checkpoint must agree in to be of the same training. Another device,
@@ -94,6 +100,8 @@ class Runner {
     context.seed = task.seed;
     context.device = device_;
     context.checkpoint.path = CheckpointPath(settings_.results_dir, task);
+    context.model_path =
+        TaskPath(settings_.results_dir, "models", task, ".lip");
     context.checkpoint.fingerprint = Fingerprint(task, device_);
     context.checkpoint.resume = settings_.resume;
     context.checkpoint.every_steps = settings_.checkpoint_steps;

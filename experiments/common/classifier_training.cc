@@ -1,0 +1,294 @@
+#include "experiments/common/classifier_training.h"
+
+#include <torch/nn/functional/loss.h>
+#include <torch/optim/adam.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "experiments/common/image_data.h"
+#include "lipschitz/attacks/attack.h"
+#include "lipschitz/attacks/feasible_set.h"
+#include "lipschitz/attacks/objective.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/data/batches.h"
+#include "lipschitz/data/random.h"
+#include "lipschitz/data/split.h"
+#include "lipschitz/layers/linear.h"
+#include "lipschitz/linalg/norm_bound.h"
+#include "lipschitz/losses/jacobian_penalty.h"
+#include "lipschitz/losses/margin.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+// Streams of random numbers of a run.
+constexpr uint64_t kBatchStream = 1;
+constexpr uint64_t kSplitStream = 2;
+constexpr uint64_t kNoiseStream = 3;
+
+constexpr int64_t kEvaluationBatch = 1000;
+
+std::string LossName(ClassifierLoss loss) {
+  return loss == ClassifierLoss::kMargin ? "margin" : "cross_entropy";
+}
+
+// The bound of the network with the weights that training applies, from `norm`
+// to itself.
+absl::StatusOr<double> BoundAsTrained(SequentialImpl& network, Norm norm) {
+  BoundTable table = BoundTable::SameNorm(1.0);
+  for (size_t i = 0; i < network.size(); ++i) {
+    LayerImpl& layer = *network.layer(i);
+    auto* const linear = layer.as<LinearImpl>();
+    if (linear == nullptr) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable next,
+                                 layer.LipschitzBounds());
+      table = table.Then(next);
+      continue;
+    }
+    LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor weight,
+                               linear->ConstrainedWeight());
+    LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable next,
+                               OperatorNormBounds(weight.detach()));
+    table = table.Then(next.Times(linear->config().scale));
+  }
+  return table.At(norm, norm);
+}
+
+// Images that maximise the loss within epsilon, about.
+class Adversary {
+ public:
+  Adversary(const AdversarialTraining& options, const RandomSource& random)
+      : options_(options), random_(random) {}
+
+  torch::Tensor Attack(SequentialImpl& network, const torch::Tensor& x,
+                       const torch::Tensor& labels) const {
+    const Classifier classifier = [&network](const torch::Tensor& input) {
+      return network.forward(input);
+    };
+    const FeasibleSet set(x, MakeThreat(options_.norm, options_.epsilon));
+    torch::Tensor point = set.RandomPoint(random_);
+    for (int64_t step = 0; step < options_.steps; ++step) {
+      const torch::Tensor gradient =
+          EvaluateObjective(classifier, AttackObjective::kCrossEntropy, point,
+                            labels)
+              .gradient;
+      point =
+          set.Project(point + set.reach() * set.Direction(gradient, random_) *
+                                  options_.step_fraction);
+    }
+    return point;
+  }
+
+ private:
+  const AdversarialTraining& options_;
+  const RandomSource& random_;
+};
+
+torch::Tensor LossOf(const ClassifierRecipe& recipe, SequentialImpl& network,
+                     const torch::Tensor& x, const torch::Tensor& labels,
+                     const RandomSource& random) {
+  if (recipe.jacobian_penalty > 0.0) {
+    const torch::Tensor input = x.detach().requires_grad_(true);
+    const torch::Tensor logits = network.forward(input);
+    return torch::nn::functional::cross_entropy(logits, labels) +
+           recipe.jacobian_penalty *
+               FrobeniusJacobianPenalty(logits, input, random.generator());
+  }
+  const torch::Tensor logits = network.forward(x);
+  if (recipe.loss == ClassifierLoss::kMargin) {
+    return MultiMarginLoss(logits, labels, recipe.margin);
+  }
+  const torch::Tensor offset =
+      torch::zeros_like(logits).scatter_(1, labels.unsqueeze(1), recipe.offset);
+  return torch::nn::functional::cross_entropy(
+      (logits - offset) * recipe.temperature, labels);
+}
+
+struct Parts {
+  LabelledImages train;
+  torch::Tensor validation_x;  // undefined where nothing is held out
+  torch::Tensor validation_y;
+};
+
+absl::StatusOr<Parts> Divide(const ClassifierRecipe& recipe,
+                             const ImageDataset& data,
+                             const RunContext& context) {
+  if (recipe.held_out == 0) return Parts{data.train, {}, {}};
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const Split split,
+      StratifiedSplit(data.train.labels, recipe.held_out,
+                      StreamSeed(context.seed, kSplitStream)));
+  const LabelledImages validation = data.train.Select(split.validation);
+  return Parts{data.train.Select(split.train),
+               FlatPixels(validation).to(context.device),
+               validation.labels.to(context.device)};
+}
+
+}  // namespace
+
+absl::Status ClassifierRecipe::Validate() const {
+  if (epochs < 1 || batch_size < 1 || held_out < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "epochs and batch_size must be at least 1 and held_out not negative, "
+        "got ",
+        epochs, ", ", batch_size, " and ", held_out));
+  }
+  if (!(learning_rate > 0.0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("learning_rate must be positive, got ", learning_rate));
+  }
+  if (!(margin > 0.0) || !(temperature > 0.0) || !(offset >= 0.0) ||
+      !(jacobian_penalty >= 0.0) || !(adversarial.epsilon >= 0.0)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "margin and temperature must be positive, offset, jacobian_penalty and "
+        "the training's epsilon not negative, got ",
+        margin, ", ", temperature, ", ", offset, ", ", jacobian_penalty,
+        " and ", adversarial.epsilon));
+  }
+  return absl::OkStatus();
+}
+
+Json ClassifierRecipe::ToJson() const {
+  Json activations = Json::array();
+  for (const ActivationSpec& spec : network.activations) {
+    activations.push_back(spec.Name());
+  }
+  Json json = {{"hidden", network.hidden},
+               {"activation", network.activations.empty()
+                                  ? Json(network.activation.Name())
+                                  : activations},
+               {"constraint", ConstraintName(network.constraint.kind)},
+               {"dropout", network.dropout},
+               {"loss", LossName(loss)}};
+  if (loss == ClassifierLoss::kMargin) {
+    json["margin"] = margin;
+  } else {
+    json["offset"] = offset;
+    json["temperature"] = temperature;
+  }
+  json["jacobian_penalty"] = jacobian_penalty;
+  if (adversarial.epsilon > 0.0) {
+    json["adversarial_training"] = {
+        {"norm", NormName(adversarial.norm)},
+        {"epsilon", adversarial.epsilon},
+        {"steps", adversarial.steps},
+        {"step_fraction", adversarial.step_fraction}};
+  }
+  json.update(Json({{"optimizer", "adam"},
+                    {"epochs", epochs},
+                    {"batch_size", batch_size},
+                    {"learning_rate", learning_rate},
+                    {"schedule", "cosine"},
+                    {"held_out", held_out}}));
+  return json;
+}
+
+void AnnounceNotes(const ImageDataset& data, const RunContext& context) {
+  if (!context.notice) return;
+  for (const std::string& note : data.notes) context.notice(note);
+}
+
+torch::Tensor Logits(SequentialImpl& network, const torch::Tensor& images) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> logits;
+  for (const torch::Tensor& batch : images.split(kEvaluationBatch)) {
+    logits.push_back(network.forward(batch));
+  }
+  return torch::cat(logits);
+}
+
+Metrics AccuracyOf(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return {{"accuracy", (LogitMargins(logits, labels) > 0)
+                           .to(torch::kDouble)
+                           .mean()
+                           .item<double>()}};
+}
+
+absl::StatusOr<TrainedClassifier> TrainClassifier(
+    const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
+    const Validation& validate, const RunContext& context) {
+  LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Parts parts, Divide(recipe, data, context));
+  BatchesConfig batching;
+  batching.size = parts.train.size();
+  batching.batch_size = recipe.batch_size;
+  batching.seed = StreamSeed(context.seed, kBatchStream);
+  LIPSCHITZ_ASSIGN_OR_RETURN(Batches batches, Batches::Create(batching));
+
+  TrainedClassifier result;
+  result.config = recipe.network;
+  result.config.input_dim = data.pixels();
+  result.config.output_dim = data.classes();
+  LIPSCHITZ_ASSIGN_OR_RETURN(result.network, MakeMlp(result.config));
+  Sequential& network = result.network;
+  const torch::Device device(context.device);
+  network->to(device);
+  torch::optim::Adam optimizer(network->parameters(),
+                               torch::optim::AdamOptions(recipe.learning_rate));
+  RandomSource random(StreamSeed(context.seed, kNoiseStream));
+  const Adversary adversary(recipe.adversarial, random);
+
+  TrainingOptions options;
+  options.steps = recipe.epochs * batches.steps_per_epoch();
+  options.learning_rate = recipe.learning_rate;
+  options.schedule.kind = ScheduleKind::kCosine;
+  options.report_every = batches.steps_per_epoch();
+  options.checkpoint = context.checkpoint;
+
+  const auto validation_metrics = [&] {
+    Metrics metrics;
+    if (!parts.validation_x.defined()) return metrics;
+    const torch::Tensor logits = Logits(*network, parts.validation_x);
+    for (const auto& [name, value] : validate(logits, parts.validation_y)) {
+      metrics["validation_" + name] = value;
+    }
+    return metrics;
+  };
+  const torch::Tensor test_x = FlatPixels(data.test).to(device);
+  const torch::Tensor test_y = data.test.labels.to(device);
+
+  TrainingHooks hooks;
+  hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
+    const LabelledImages batch = parts.train.Select(batches.At(step));
+    torch::Tensor x = FlatPixels(batch).to(device);
+    const torch::Tensor y = batch.labels.to(device);
+    if (recipe.adversarial.epsilon > 0.0) x = adversary.Attack(*network, x, y);
+    return LossOf(recipe, *network, x, y, random);
+  };
+  hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {
+    if (step == options.steps) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(result.bound_as_trained,
+                                 BoundAsTrained(*network, norm));
+    }
+    // What dropout leaves out is no part of the network; the constraints are
+    // those of training.
+    for (size_t i = 0; i < network->size(); ++i) {
+      if (network->layer(i)->as<LinearImpl>() == nullptr) {
+        network->layer(i)->eval();
+      }
+    }
+    if (step == options.steps) {
+      result.test_accuracy_as_trained =
+          AccuracyOf(Logits(*network, test_x), test_y).at("accuracy");
+    }
+    Metrics metrics = validation_metrics();
+    metrics["epoch"] = static_cast<double>(step / batches.steps_per_epoch());
+    return metrics;
+  };
+  hooks.progress = context.progress;
+  hooks.notice = context.notice;
+  hooks.stop_requested = context.stop_requested;
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      result.training, Train(*network, optimizer, random, options, hooks));
+  network->eval();
+  result.validation = validation_metrics();
+  return result;
+}
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,96 @@
+// How the classification experiments train: a recipe, and what came of it.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "experiments/common/experiment.h"
+#include "experiments/common/record.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/data/image_dataset.h"
+#include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/mlp.h"
+#include "lipschitz/training/train.h"
+
+namespace lipschitz::experiments {
+
+enum class ClassifierLoss {
+  kCrossEntropy,
+  kMargin,  // multi-class hinge: MultiMarginLoss
+};
+
+// Training on attacked images. Source: A. Madry et al., "Towards Deep Learning
+// Models Resistant to Adversarial Attacks" (ICLR 2018).
+struct AdversarialTraining {
+  Norm norm = Norm::kL2;
+  double epsilon = 0.0;  // 0: none
+  int64_t steps = 5;
+  double step_fraction = 0.35;
+};
+
+struct ClassifierRecipe {
+  // input_dim and output_dim follow from the data.
+  MlpConfig network;
+  ClassifierLoss loss = ClassifierLoss::kCrossEntropy;
+  double margin = 1.0;  // of kMargin, in units of logits
+  // Before the cross-entropy the label's logit is lowered by the offset, so
+  // that a margin below it is still punished, and all are multiplied by the
+  // temperature: a network with K = 1 cannot grow them. Source: B. Prach and
+  // C. H. Lampert, "Almost-Orthogonal Layers for Efficient General-Purpose
+  // Lipschitz Networks" (ECCV 2022).
+  double offset = 0.0;
+  double temperature = 1.0;
+  // Times the mean squared Frobenius norm of the input Jacobian.
+  double jacobian_penalty = 0.0;
+  AdversarialTraining adversarial;
+
+  int64_t epochs = 5;
+  int64_t batch_size = 128;
+  double learning_rate = 1e-3;  // at the start; to 0 along half a cosine
+  // Training images held out for validation, stratified, drawn with the run's
+  // seed: settings are compared on them, never on the test set.
+  int64_t held_out = 0;
+
+  absl::Status Validate() const;
+  // Every setting above, for a record.
+  Json ToJson() const;
+};
+
+// Metrics of validation images from their logits (n, classes) and labels (n).
+using Validation = std::function<Metrics(const torch::Tensor& logits,
+                                         const torch::Tensor& labels)>;
+
+struct TrainedClassifier {
+  // In evaluation mode, finished (LayerImpl::AfterTraining).
+  Sequential network{nullptr};
+  MlpConfig config;
+  TrainingResult training;
+  // On the validation images, of the finished network; empty without any.
+  Metrics validation;
+  // Of the network as the last step left it, before it was finished: its bound
+  // in the norm that was asked for, and its accuracy on the test images.
+  double bound_as_trained = 0.0;
+  double test_accuracy_as_trained = 0.0;
+};
+
+// Trains on the training part of `data`. Adam; history once per epoch, with
+// `validate` on what is held out (its metrics' names get "validation_" before
+// them).
+absl::StatusOr<TrainedClassifier> TrainClassifier(
+    const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
+    const Validation& validate, const RunContext& context);
+
+// Tells the user what is worth knowing about the dataset.
+void AnnounceNotes(const ImageDataset& data, const RunContext& context);
+
+// Logits of `images` (n, pixels) in batches, without a graph.
+torch::Tensor Logits(SequentialImpl& network, const torch::Tensor& images);
+
+// {"accuracy": share of the images whose label has the largest logit, alone}.
+Metrics AccuracyOf(const torch::Tensor& logits, const torch::Tensor& labels);
+
+}  // namespace lipschitz::experiments

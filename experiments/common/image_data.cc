@@ -1,0 +1,37 @@
+#include "experiments/common/image_data.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "experiments/common/paths.h"
+#include "lipschitz/base/status.h"
+
+namespace lipschitz::experiments {
+
+absl::StatusOr<std::shared_ptr<const ImageDataset>> LoadImages(
+    const CommonSettings& settings) {
+  DataSources sources;
+  sources.data_dir = settings.data_dir;
+  const char* const environment = std::getenv("LIPSCHITZ_DATA_DIR");
+  if (environment != nullptr) sources.environment = environment;
+  sources.workspace = WorkspacePath(".");
+  DataLookup lookup;
+  lookup.directories = DataDirectories(sources);
+  LIPSCHITZ_ASSIGN_OR_RETURN(ImageDataset dataset,
+                             LoadDataset(settings.dataset, lookup));
+  return std::make_shared<const ImageDataset>(std::move(dataset));
+}
+
+at::Tensor FlatPixels(const LabelledImages& images) {
+  return UnitPixels(images.images).flatten(1);
+}
+
+LabelledImages FirstImages(const LabelledImages& images, int64_t count) {
+  if (count <= 0 || count >= images.size()) return images;
+  return images.Select(at::arange(count, at::kLong));
+}
+
+}  // namespace lipschitz::experiments

@@ -353,13 +353,13 @@ TEST(CertificateTest, LayersOfUnknownRoundingAreCertifiedInExactArithmetic) {
 }
 
 TEST(CertificateTest, DropoutChangesNothing) {
-  const Sequential plain = RandomMlp(5, {6, 8, 4}, ActivationSpec::MaxMin());
+  Sequential plain = RandomMlp(5, {6, 8, 4}, ActivationSpec::MaxMin());
   std::vector<std::shared_ptr<LayerImpl>> layers;
   for (size_t i = 0; i < plain->size(); ++i) {
     layers.push_back(plain->layer(i));
     layers.push_back(std::make_shared<DropoutImpl>(0.5));
   }
-  const Sequential dropping = Chain(layers);
+  Sequential dropping = Chain(layers);
   dropping->train();
   const at::Tensor x = at::rand({20, 6});
   for (const Arithmetic arithmetic :
@@ -372,7 +372,7 @@ TEST(CertificateTest, DropoutChangesNothing) {
     ASSERT_TRUE(certified.ok()) << certified.status();
     EXPECT_TRUE(
         at::equal(certified->pairwise_radius, expected->pairwise_radius));
-    EXPECT_GT(certified->pairwise_radius.max().item<double>(), 0.0);
+    EXPECT_TRUE((certified->pairwise_radius > 0).any().item<bool>());
   }
 }
 

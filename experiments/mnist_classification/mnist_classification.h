@@ -1,0 +1,50 @@
+// What a Lipschitz constraint costs in accuracy: digits classified under every
+// constraint and activation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/common/classifier_training.h"
+#include "experiments/common/experiment.h"
+
+namespace lipschitz::experiments {
+
+struct ClassificationSettings {
+  // "none", "dropout" and "jacobian" (penalty on the input Jacobian) leave the
+  // weights free.
+  std::vector<std::string> constraints = {"none",     "dropout",  "jacobian",
+                                          "stiefel",  "spectral", "parseval",
+                                          "linf_rows"};
+  std::vector<std::string> activations = {"relu", "maxmin", "groupsort4",
+                                          "fullsort", "maxout"};
+
+  // What replaces the preset's value in every run.
+  std::optional<int64_t> epochs;
+  std::optional<double> learning_rate;
+  std::optional<double> temperature;
+  std::optional<int64_t> held_out;
+};
+
+class MnistClassificationExperiment : public Experiment {
+ public:
+  explicit MnistClassificationExperiment(ClassificationSettings settings = {})
+      : settings_(std::move(settings)) {}
+
+  std::string name() const override { return "mnist_classification"; }
+  std::string headline_metric() const override { return "test_accuracy"; }
+  absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& common) const override;
+  Table MakeTable(const std::vector<Record>& records) const override;
+  absl::Status WriteReport(const std::string& results_dir,
+                           const std::string& stem,
+                           const std::vector<Record>& records) const override;
+
+ private:
+  ClassificationSettings settings_;
+};
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,97 @@
+// The program as a user meets it, on ten synthetic pictures.
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/testing/digits.h"
+#include "tests/testing/subprocess.h"
+
+namespace lipschitz {
+namespace {
+
+using testing::DataFile;
+using testing::NewFolder;
+using testing::ProcessResult;
+using testing::RunProcess;
+using testing::SyntheticMnist;
+using Json = nlohmann::ordered_json;
+
+ProcessResult RunProgram(std::vector<std::string> flags) {
+  flags.insert(
+      flags.begin(),
+      {DataFile("experiments/mnist_classification/mnist_classification"),
+       "--device=cpu", "--threads=1", "--preset=smoke", "--dataset=mnist"});
+  return RunProcess(flags);
+}
+
+Json ReadJson(const std::string& path) {
+  std::ifstream stream(path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return Json::parse(text.str(), nullptr, false);
+}
+
+TEST(MnistClassification, LearnsUnderEveryConstraint) {
+  const std::string results = NewFolder("results");
+  const std::string data = SyntheticMnist(NewFolder("data"), 4000, 300);
+  const ProcessResult run =
+      RunProgram({"--activation=maxmin,relu", "--data_dir=" + data,
+                  "--epochs=3", "--results_dir=" + results});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  std::set<std::string> constraints;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           results + "/records/mnist_classification")) {
+    const Json record = ReadJson(entry.path());
+    ASSERT_TRUE(record.is_object()) << entry.path();
+    SCOPED_TRACE(entry.path().filename().string());
+    EXPECT_EQ(record["status"], "ok") << record["message"];
+    const std::string constraint = record["variant"]["constraint"];
+    constraints.insert(constraint);
+    EXPECT_GE(record["metrics"]["test_accuracy"].get<double>(), 0.8);
+    const double bound = record["lipschitz"]["upper_bound"].get<double>();
+    if (constraint == "stiefel" || constraint == "spectral" ||
+        constraint == "linf_rows") {
+      EXPECT_LE(bound, 1.0 + 1e-5);
+    }
+    EXPECT_GT(bound, 0.0);
+  }
+  EXPECT_EQ(constraints,
+            (std::set<std::string>{"none", "dropout", "jacobian", "stiefel",
+                                   "spectral", "parseval", "linf_rows"}));
+}
+
+TEST(MnistClassification, TheSameSeedGivesTheSameMetrics) {
+  const std::string data = SyntheticMnist(NewFolder("data"), 500, 100);
+  std::vector<Json> metrics;
+  for (int i = 0; i < 2; ++i) {
+    const std::string results = NewFolder("results");
+    const ProcessResult run =
+        RunProgram({"--activation=maxmin", "--constraint=dropout",
+                    "--data_dir=" + data, "--results_dir=" + results});
+    ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+    metrics.push_back(
+        ReadJson(results + "/records/mnist_classification/"
+                           "mnist-dropout-maxmin-smoke-s0.json")["metrics"]);
+  }
+  EXPECT_TRUE(metrics[0].is_object());
+  EXPECT_EQ(metrics[0], metrics[1]);
+}
+
+TEST(MnistClassification, BadFlagsExitWithTwo) {
+  const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
+  for (const std::string flag :
+       {"--constraint=rope", "--activation=relu,tanh", "--epochs=-3",
+        "--temperature=-1", "--activation=relu,relu", "--constraint="}) {
+    const ProcessResult run = RunProgram(
+        {flag, "--data_dir=" + data, "--results_dir=" + NewFolder("results")});
+    EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/testing/digits.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
@@ -18,6 +19,7 @@ using testing::NewFolder;
 using testing::ProcessOptions;
 using testing::ProcessResult;
 using testing::RunProcess;
+using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
 constexpr char kSlug[] = "bjorck-2x-maxmin-smoke";
@@ -346,11 +348,14 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
 
 TEST(Reproduce, RunsEveryVariantOnceAndGoesOnAfterAKill) {
   const std::string results = NewFolder("results");
+  const std::string data = SyntheticMnist(NewFolder("data"), 500, 50);
   const std::vector<std::string> command = {DataFile("experiments/reproduce"),
                                             "--preset=smoke",
                                             "--seeds=2",
                                             "--threads=1",
                                             "--device=cpu",
+                                            "--dataset=mnist",
+                                            "--data_dir=" + data,
                                             "--results_dir=" + results};
   ProcessOptions options;
   options.kill_after = std::chrono::milliseconds(1500);
@@ -375,7 +380,9 @@ TEST(Reproduce, RunsEveryVariantOnceAndGoesOnAfterAKill) {
   EXPECT_LE(temporaries, 1);
   const ProcessResult again = RunProcess(command);
   EXPECT_EQ(again.exit_status, 0);
-  EXPECT_TRUE(Contains(again.standard_output, "0 runs done, 264 kept"))
+  // With 24 of orthonormal_training, 70 of mnist_classification and 36 of
+  // mnist_robustness.
+  EXPECT_TRUE(Contains(again.standard_output, "0 runs done, 370 kept"))
       << again.standard_output;
 }
 

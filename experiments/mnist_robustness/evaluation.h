@@ -1,0 +1,65 @@
+// What a trained classifier withstands: certified and attacked accuracy, and
+// the gate that attacks every certificate.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "experiments/common/record.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/certify/certificate.h"
+#include "lipschitz/data/labelled_images.h"
+#include "lipschitz/layers/sequential.h"
+
+namespace lipschitz::experiments {
+
+struct RobustnessOptions {
+  Norm norm = Norm::kL2;
+  // Ascending, the first one 0; every curve is over them.
+  std::vector<double> epsilons;
+  // Test images that are certified and pass the gate; 0: all.
+  int64_t images = 0;
+  // Of these, the first so many are attacked at every epsilon; 0: all.
+  int64_t attacked_images = 1000;
+  int64_t pgd_steps = 50;
+  int64_t auto_pgd_steps = 50;
+  int64_t restarts = 1;
+  // Of each of the two attacks on a certificate.
+  int64_t gate_steps = 10;
+
+  Json ToJson() const;
+};
+
+struct RobustnessResult {
+  Metrics metrics;
+  Json curves = Json::object();
+  LipschitzRecord lipschitz;
+  // Not ok when an attack succeeded inside a certified radius.
+  absl::Status verdict;
+};
+
+// The network in evaluation mode, on `test`. `seed` is that of the attacks'
+// random starts. When a certificate breaks, the counterexample (the image, the
+// attacked input, logits and distances) is kept in `counterexample_path`.
+absl::StatusOr<RobustnessResult> EvaluateRobustness(
+    Sequential& network, const LabelledImages& test,
+    const RobustnessOptions& options, uint64_t seed,
+    const std::string& counterexample_path);
+
+// Attacks every certified image (of `images`, (n, pixels)) inside its radius
+// and adds gate_attacked, gate_broken and gate_least_margin to the metrics. Not
+// ok when a certificate broke; see above.
+absl::Status PassGate(Sequential& network, const torch::Tensor& images,
+                      const Certificates& certificates,
+                      const RobustnessOptions& options, uint64_t seed,
+                      const std::string& counterexample_path, Metrics* metrics);
+
+// "certified_0.3".
+std::string MetricAt(const std::string& metric, double epsilon);
+
+}  // namespace lipschitz::experiments

@@ -1,0 +1,100 @@
+// bazel run //experiments/mnist_robustness -- --norm=l2 --preset=quick
+#include "experiments/common/main.h"
+
+#include <gflags/gflags.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "experiments/common/flags.h"
+#include "experiments/mnist_robustness/mnist_robustness.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/norm.h"
+
+DEFINE_string(norm, "all", "l2, linf, or all.");
+DEFINE_string(model, "all",
+              "Names of models, separated by commas, or all; an unknown one "
+              "lists those that there are.");
+DEFINE_string(hidden, "",
+              "Widths of the hidden layers, separated by commas; empty: the "
+              "preset's.");
+DEFINE_string(activation, "", "An activation; empty: the preset's.");
+DEFINE_double(margin, 0.0, "Margin of the loss; 0: the preset's.");
+DEFINE_double(offset, 0.0,
+              "Offset of the label's logit in the cross-entropy; 0: the "
+              "preset's.");
+DEFINE_double(temperature, 0.0,
+              "What logits are multiplied by in the cross-entropy; 0: the "
+              "preset's.");
+DEFINE_int64(epochs, 0, "Epochs; 0: the preset's.");
+DEFINE_int64(batch_size, 0, "Batch size; 0: the preset's.");
+DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
+DEFINE_int64(held_out, 0,
+             "Training images held out to compare settings on: the run then "
+             "reports on them and leaves the test set alone. 0: none.");
+
+namespace lipschitz::experiments {
+namespace {
+
+absl::StatusOr<RobustnessSettings> SettingsFromFlags() {
+  RobustnessSettings settings;
+  if (FLAGS_norm != "all") {
+    const auto norm = ParseNorm(FLAGS_norm);
+    if (!norm.ok()) return norm.status();
+    if (*norm == Norm::kL1) {
+      return absl::InvalidArgumentError("--norm must be l2, linf or all");
+    }
+    settings.norms = {*norm};
+  }
+  if (FLAGS_model != "all") {
+    settings.models = absl::StrSplit(FLAGS_model, ',', absl::SkipWhitespace());
+  }
+  if (!FLAGS_hidden.empty()) {
+    settings.hidden.emplace();
+    for (const auto& text : absl::StrSplit(FLAGS_hidden, ',')) {
+      int64_t width = 0;
+      if (!absl::SimpleAtoi(text, &width) || width < 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--hidden must be widths separated by commas, got '",
+                         FLAGS_hidden, "'"));
+      }
+      settings.hidden->push_back(width);
+    }
+  }
+  if (!FLAGS_activation.empty()) {
+    const auto activation = ParseActivation(FLAGS_activation);
+    if (!activation.ok()) return activation.status();
+    settings.activation = *activation;
+  }
+  if (FLAGS_margin != 0.0) settings.margin = FLAGS_margin;
+  if (FLAGS_offset != 0.0) settings.offset = FLAGS_offset;
+  if (FLAGS_temperature != 0.0) settings.temperature = FLAGS_temperature;
+  if (FLAGS_epochs != 0) settings.epochs = FLAGS_epochs;
+  if (FLAGS_batch_size != 0) settings.batch_size = FLAGS_batch_size;
+  if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
+  if (FLAGS_held_out != 0) settings.held_out = FLAGS_held_out;
+  return settings;
+}
+
+int Main() {
+  const auto common = CommonSettingsFromFlags();
+  if (!common.ok()) return ReportError(common.status());
+  const auto settings = SettingsFromFlags();
+  if (!settings.ok()) return ReportError(settings.status());
+  return RunExperiment(MnistRobustnessExperiment(*settings), *common);
+}
+
+}  // namespace
+}  // namespace lipschitz::experiments
+
+int main(int argc, char** argv) {
+  lipschitz::experiments::ParseFlags(
+      argc, argv,
+      "Trains classifiers of proven Lipschitz constant, certifies and attacks "
+      "them.");
+  return lipschitz::experiments::Main();
+}

@@ -1,0 +1,332 @@
+#include "experiments/mnist_robustness/mnist_robustness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "experiments/common/image_data.h"
+#include "experiments/mnist_robustness/report.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/losses/margin.h"
+#include "lipschitz/models/saved_model.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+// Raised when a change to the code changes the metrics of a run.
+constexpr int kVersion = 1;
+
+// Two logits of a network with K = 1 differ by margin m at least within m / √2
+// (l2) or m / 2 (linf).
+double DifferenceConstant(Norm norm) {
+  return norm == Norm::kL2 ? std::sqrt(2.0) : 2.0;
+}
+
+// Radii at which settings are compared on validation images.
+std::vector<double> ValidationRadii(Norm norm) {
+  return norm == Norm::kL2 ? std::vector<double>{0.3, 1.58}
+                           : std::vector<double>{0.1, 0.3};
+}
+
+std::vector<double> Epsilons(Norm norm) {
+  if (norm == Norm::kL2) {
+    return {0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.25, 1.58, 2.0};
+  }
+  return {0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4};
+}
+
+struct Sizes {
+  std::vector<int64_t> hidden;
+  std::vector<int64_t> linf_hidden;
+  int64_t epochs = 0;
+  RobustnessOptions evaluation;
+};
+
+Sizes SizesOf(Preset preset, Norm norm) {
+  Sizes sizes;
+  sizes.evaluation.norm = norm;
+  sizes.evaluation.epsilons = Epsilons(norm);
+  switch (preset) {
+    case Preset::kSmoke:
+      sizes.hidden = {32};
+      sizes.linf_hidden = {32};
+      sizes.epochs = 1;
+      sizes.evaluation.images = 200;
+      sizes.evaluation.attacked_images = 50;
+      sizes.evaluation.pgd_steps = 5;
+      sizes.evaluation.auto_pgd_steps = 5;
+      sizes.evaluation.gate_steps = 3;
+      break;
+    case Preset::kQuick:
+      sizes.hidden = {256, 256, 256};
+      sizes.linf_hidden = {512};
+      sizes.epochs = 3;
+      sizes.evaluation.attacked_images = 500;
+      sizes.evaluation.pgd_steps = 20;
+      sizes.evaluation.auto_pgd_steps = 20;
+      sizes.evaluation.gate_steps = 5;
+      break;
+    case Preset::kPaper:
+      sizes.hidden = {1024, 1024, 1024};
+      sizes.linf_hidden = {2048};
+      sizes.epochs = 15;
+      sizes.evaluation.attacked_images = 1000;
+      sizes.evaluation.pgd_steps = 100;
+      sizes.evaluation.auto_pgd_steps = 50;
+      break;
+  }
+  return sizes;
+}
+
+RobustModel Model(const std::string& name, const Sizes& sizes,
+                  ConstraintKind constraint, const ActivationSpec& activation) {
+  RobustModel model;
+  model.name = name;
+  model.recipe.network.hidden = sizes.hidden;
+  model.recipe.network.activation = activation;
+  model.recipe.network.constraint.kind = constraint;
+  model.recipe.epochs = sizes.epochs;
+  model.recipe.batch_size = 256;
+  return model;
+}
+
+// With the cross-entropy of offset logits.
+RobustModel OffsetModel(const std::string& name, const Sizes& sizes,
+                        ConstraintKind constraint,
+                        const ActivationSpec& activation, double offset,
+                        double temperature, double learning_rate) {
+  RobustModel model = Model(name, sizes, constraint, activation);
+  model.recipe.offset = offset;
+  model.recipe.temperature = temperature;
+  model.recipe.learning_rate = learning_rate;
+  return model;
+}
+
+// Without any constraint, against which the others are measured.
+std::vector<RobustModel> FreeModels(const Sizes& sizes, Norm norm) {
+  std::vector<RobustModel> models = {
+      Model("none_relu", sizes, ConstraintKind::kNone, ActivationSpec::Relu()),
+      Model("none_maxmin", sizes, ConstraintKind::kNone,
+            ActivationSpec::MaxMin()),
+      Model("none_relu_pgd", sizes, ConstraintKind::kNone,
+            ActivationSpec::Relu())};
+  models[2].recipe.adversarial.norm = norm;
+  models[2].recipe.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;
+  return models;
+}
+
+// Chosen on validation images: README.md says how.
+std::vector<RobustModel> L2Models(const Sizes& sizes) {
+  constexpr double kOffset = 2.2;
+  constexpr double kTemperature = 8.0;
+  constexpr double kRate = 1e-2;
+  const auto make = [&](const std::string& name, ConstraintKind constraint,
+                        const ActivationSpec& activation) {
+    return OffsetModel(name, sizes, constraint, activation, kOffset,
+                       kTemperature, kRate);
+  };
+  const auto stiefel = ConstraintKind::kStiefel;
+  const ActivationSpec maxmin = ActivationSpec::MaxMin();
+  std::vector<RobustModel> models = {
+      make("stiefel_maxmin", stiefel, maxmin),
+      make("stiefel_groupsort4", stiefel, ActivationSpec::GroupSort(4)),
+      make("stiefel_relu", stiefel, ActivationSpec::Relu()),
+      make("spectral_maxmin", ConstraintKind::kSpectral, maxmin),
+      make("parseval_maxmin", ConstraintKind::kParseval, maxmin),
+      // More of the radius for some of the clean accuracy.
+      OffsetModel("stiefel_maxmin_far", sizes, stiefel, maxmin, 3.0, 4.0,
+                  kRate),
+      // The published recipe's loss: the hinge with the margin 1.5 √2.
+      Model("stiefel_maxmin_hinge", sizes, stiefel, maxmin)};
+  models.back().recipe.loss = ClassifierLoss::kMargin;
+  models.back().recipe.margin = 1.5 * std::sqrt(2.0);
+  models.back().recipe.learning_rate = kRate;
+  return models;
+}
+
+std::vector<RobustModel> LinfModels(const Sizes& sizes) {
+  constexpr double kOffset = 0.2;
+  constexpr double kTemperature = 20.0;
+  const auto make = [&](const std::string& name, ConstraintKind constraint,
+                        const ActivationSpec& activation) {
+    RobustModel model = OffsetModel(name, sizes, constraint, activation,
+                                    kOffset, kTemperature, 3e-3);
+    // Deeper networks of rows in the L1 ball train worse.
+    model.recipe.network.hidden = sizes.linf_hidden;
+    return model;
+  };
+  const auto rows = ConstraintKind::kLinfRows;
+  return {make("linf_rows_groupsort16", rows, ActivationSpec::GroupSort(16)),
+          make("linf_rows_groupsort4", rows, ActivationSpec::GroupSort(4)),
+          make("linf_rows_maxmin", rows, ActivationSpec::MaxMin()),
+          make("linf_rows_relu", rows, ActivationSpec::Relu()),
+          make("linf_groupsort16", ConstraintKind::kLinfProjection,
+               ActivationSpec::GroupSort(16))};
+}
+
+Metrics Validate(Norm norm, const torch::Tensor& logits,
+                 const torch::Tensor& labels) {
+  Metrics metrics = AccuracyOf(logits, labels);
+  const torch::Tensor radii =
+      LogitMargins(logits, labels) / DifferenceConstant(norm);
+  for (const double radius : ValidationRadii(norm)) {
+    metrics[MetricAt("certified", radius)] =
+        (radii >= radius).to(torch::kDouble).mean().item<double>();
+  }
+  return metrics;
+}
+
+std::string TrainingName(const ClassifierRecipe& recipe) {
+  if (recipe.adversarial.epsilon > 0.0) return "pgd";
+  if (recipe.loss == ClassifierLoss::kMargin) return "margin";
+  return recipe.offset > 0.0 ? "offset" : "cross_entropy";
+}
+
+Json VariantOf(const RobustModel& model, Norm norm) {
+  const ClassifierRecipe& recipe = model.recipe;
+  Json variant = {
+      {"norm", NormName(norm)},
+      {"model", model.name},
+      {"constraint", ConstraintName(recipe.network.constraint.kind)},
+      {"activation", recipe.network.activation.Name()},
+      {"training", TrainingName(recipe)}};
+  if (recipe.loss == ClassifierLoss::kMargin) variant["margin"] = recipe.margin;
+  if (recipe.offset > 0.0) variant["offset"] = recipe.offset;
+  variant["hidden"] = absl::StrJoin(recipe.network.hidden, "-");
+  return variant;
+}
+
+Json ConfigOf(const RobustModel& model, const RobustnessOptions& evaluation,
+              const std::string& dataset) {
+  Json config = {{"version", kVersion}, {"dataset", dataset}};
+  config.update(model.recipe.ToJson());
+  config["evaluation"] = evaluation.ToJson();
+  return config;
+}
+
+RobustModel Customised(RobustModel model, const RobustnessSettings& settings) {
+  ClassifierRecipe& recipe = model.recipe;
+  recipe.network.hidden = settings.hidden.value_or(recipe.network.hidden);
+  recipe.network.activation =
+      settings.activation.value_or(recipe.network.activation);
+  recipe.margin = settings.margin.value_or(recipe.margin);
+  recipe.offset = settings.offset.value_or(recipe.offset);
+  recipe.temperature = settings.temperature.value_or(recipe.temperature);
+  recipe.epochs = settings.epochs.value_or(recipe.epochs);
+  recipe.batch_size = settings.batch_size.value_or(recipe.batch_size);
+  recipe.learning_rate = settings.learning_rate.value_or(recipe.learning_rate);
+  recipe.held_out = settings.held_out.value_or(recipe.held_out);
+  return model;
+}
+
+absl::StatusOr<RunOutcome> TrainAndEvaluate(const RobustModel& model,
+                                            const RobustnessOptions& evaluation,
+                                            const ImageDataset& data,
+                                            const RunContext& context) {
+  const Norm norm = evaluation.norm;
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      TrainedClassifier trained,
+      TrainClassifier(
+          model.recipe, norm, data,
+          [norm](const torch::Tensor& logits, const torch::Tensor& labels) {
+            return Validate(norm, logits, labels);
+          },
+          context));
+  LIPSCHITZ_RETURN_IF_ERROR(
+      SaveModel(context.model_path, trained.config, trained.network,
+                {{"experiment", "mnist_robustness"},
+                 {"model", model.name},
+                 {"dataset", data.name},
+                 {"norm", NormName(norm)},
+                 {"class_names", absl::StrJoin(data.class_names, ",")}}));
+
+  RunOutcome outcome;
+  outcome.metrics = trained.validation;
+  if (model.recipe.held_out > 0) {
+    // A comparison of settings, which must not see the test set.
+    outcome.history = trained.training.history;
+    outcome.seconds = trained.training.seconds;
+    return outcome;
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      RobustnessResult result,
+      EvaluateRobustness(trained.network, data.test, evaluation, context.seed,
+                         context.model_path + ".counterexample.json"));
+  outcome.metrics = result.metrics;
+  outcome.curves = result.curves;
+  outcome.lipschitz = result.lipschitz;
+  outcome.history = trained.training.history;
+  outcome.seconds = trained.training.seconds;
+  outcome.verdict = result.verdict;
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<RobustModel> RobustModels(Preset preset, Norm norm) {
+  const Sizes sizes = SizesOf(preset, norm);
+  std::vector<RobustModel> models =
+      norm == Norm::kL2 ? L2Models(sizes) : LinfModels(sizes);
+  for (RobustModel& model : FreeModels(sizes, norm)) {
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
+    const CommonSettings& common) const {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto data, LoadImages(common));
+  std::vector<Run> runs;
+  std::vector<std::string> known;
+  for (const Norm norm : settings_.norms) {
+    const Sizes sizes = SizesOf(common.preset, norm);
+    for (const RobustModel& standard : RobustModels(common.preset, norm)) {
+      known.push_back(standard.name);
+      if (!settings_.models.empty() &&
+          std::count(settings_.models.begin(), settings_.models.end(),
+                     standard.name) == 0) {
+        continue;
+      }
+      const RobustModel model = Customised(standard, settings_);
+      LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate());
+      Run run;
+      run.variant = VariantOf(model, norm);
+      run.dataset = data->name;
+      run.label =
+          absl::StrCat(data->name, " ", NormName(norm), " ", model.name);
+      run.config = ConfigOf(model, sizes.evaluation, data->name);
+      run.slug = MakeSlug(
+          absl::StrCat(data->name, "-", NormName(norm), "-", model.name),
+          common.preset, ConfigOf(standard, sizes.evaluation, data->name),
+          &run.config);
+      run.execute = [model, evaluation = sizes.evaluation, data,
+                     first = runs.empty()](const RunContext& context) {
+        if (first) AnnounceNotes(*data, context);
+        return TrainAndEvaluate(model, evaluation, *data, context);
+      };
+      runs.push_back(std::move(run));
+    }
+  }
+  if (runs.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("nothing to run: --model knows ",
+                     absl::StrJoin(known, ", "), " for these norms"));
+  }
+  return runs;
+}
+
+Table MnistRobustnessExperiment::MakeTable(
+    const std::vector<Record>& records) const {
+  return RobustnessTable(records);
+}
+
+absl::Status MnistRobustnessExperiment::WriteReport(
+    const std::string& results_dir, const std::string& stem,
+    const std::vector<Record>& records) const {
+  return WriteRobustnessReport(results_dir, stem, records);
+}
+
+}  // namespace lipschitz::experiments

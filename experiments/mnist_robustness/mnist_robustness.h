@@ -1,0 +1,64 @@
+// How far an image may be changed before the class of a network of proven
+// Lipschitz constant changes: certified and attacked accuracy in l2 and linf.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/common/classifier_training.h"
+#include "experiments/common/experiment.h"
+#include "experiments/mnist_robustness/evaluation.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/norm.h"
+
+namespace lipschitz::experiments {
+
+// A network and how it is trained.
+struct RobustModel {
+  // Short, for file names and --model.
+  std::string name;
+  ClassifierRecipe recipe;
+};
+
+struct RobustnessSettings {
+  std::vector<Norm> norms = {Norm::kL2, Norm::kLinf};
+  // Names of models; empty: all of the preset.
+  std::vector<std::string> models;
+
+  // What replaces the preset's value in every model.
+  std::optional<std::vector<int64_t>> hidden;
+  std::optional<ActivationSpec> activation;
+  std::optional<double> margin;
+  std::optional<double> offset;
+  std::optional<double> temperature;
+  std::optional<int64_t> epochs;
+  std::optional<int64_t> batch_size;
+  std::optional<double> learning_rate;
+  std::optional<int64_t> held_out;
+};
+
+// The models of a preset, for one norm.
+std::vector<RobustModel> RobustModels(Preset preset, Norm norm);
+
+class MnistRobustnessExperiment : public Experiment {
+ public:
+  explicit MnistRobustnessExperiment(RobustnessSettings settings = {})
+      : settings_(std::move(settings)) {}
+
+  std::string name() const override { return "mnist_robustness"; }
+  std::string headline_metric() const override { return "mean_radius"; }
+  absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& common) const override;
+  Table MakeTable(const std::vector<Record>& records) const override;
+  absl::Status WriteReport(const std::string& results_dir,
+                           const std::string& stem,
+                           const std::vector<Record>& records) const override;
+
+ private:
+  RobustnessSettings settings_;
+};
+
+}  // namespace lipschitz::experiments

@@ -8,6 +8,8 @@
 #include "experiments/absolute_value/absolute_value.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
+#include "experiments/mnist_classification/mnist_classification.h"
+#include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
 #include "gtest/gtest.h"
 #include "tests/testing/subprocess.h"
@@ -81,6 +83,11 @@ TEST(Readme, ShowsTheCommittedNumbers) {
   ShowsRowsOf(experiments::OrthonormalTrainingExperiment(),
               {"experiments/orthonormal_training/README.md"},
               {"maxmin", "groupsort4", "relu"});
+  ShowsRowsOf(experiments::MnistClassificationExperiment(),
+              {"experiments/mnist_classification/README.md"}, {"mnist"});
+  ShowsRowsOf(experiments::MnistRobustnessExperiment(),
+              {"experiments/mnist_robustness/README.md"},
+              {"mnist", "fashion_mnist"});
 }
 
 }  // namespace

@@ -78,5 +78,30 @@ TEST(CommittedResults, AbsoluteValueReachesWhatItsReadmeClaims) {
   EXPECT_GE(halves, 9);
 }
 
+TEST(CommittedResults, NoAttackBrokeACertificate) {
+  int attacked = 0;
+  for (const Record& record : Committed("mnist_robustness")) {
+    EXPECT_TRUE(record.ok()) << record.slug << ": " << record.message;
+    // Runs that compared settings on validation images have no certificates.
+    if (record.metrics.count("gate_attacked") == 0) continue;
+    EXPECT_EQ(record.metrics.at("gate_broken"), 0.0) << record.slug;
+    attacked += static_cast<int>(record.metrics.at("gate_attacked"));
+    ASSERT_TRUE(record.lipschitz.has_value()) << record.slug;
+    EXPECT_LE(record.lipschitz->lower_bound,
+              record.lipschitz->upper_bound * (1 + 1e-6))
+        << record.slug;
+    // What is certified withstands every attack that was tried.
+    for (const char* radius : {"0.3", "1.58", "0.1"}) {
+      const auto certified =
+          record.metrics.find(std::string("certified_") + radius);
+      if (certified == record.metrics.end()) continue;
+      EXPECT_LE(record.metrics.at(std::string("certified_naive_") + radius),
+                certified->second)
+          << record.slug;
+    }
+  }
+  EXPECT_GT(attacked, 100000);
+}
+
 }  // namespace
 }  // namespace lipschitz::experiments

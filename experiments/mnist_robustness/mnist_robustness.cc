@@ -42,6 +42,7 @@ struct Sizes {
   std::vector<int64_t> hidden;
   std::vector<int64_t> linf_hidden;
   int64_t epochs = 0;
+  int64_t batch_size = 256;
   RobustnessOptions evaluation;
 };
 
@@ -73,6 +74,7 @@ Sizes SizesOf(Preset preset, Norm norm) {
       sizes.hidden = {1024, 1024, 1024};
       sizes.linf_hidden = {2048};
       sizes.epochs = 15;
+      sizes.batch_size = 512;
       sizes.evaluation.attacked_images = 1000;
       sizes.evaluation.pgd_steps = 100;
       sizes.evaluation.auto_pgd_steps = 50;
@@ -89,7 +91,7 @@ RobustModel Model(const std::string& name, const Sizes& sizes,
   model.recipe.network.activation = activation;
   model.recipe.network.constraint.kind = constraint;
   model.recipe.epochs = sizes.epochs;
-  model.recipe.batch_size = 256;
+  model.recipe.batch_size = sizes.batch_size;
   return model;
 }
 
@@ -113,6 +115,7 @@ std::vector<RobustModel> FreeModels(const Sizes& sizes, Norm norm) {
             ActivationSpec::MaxMin()),
       Model("none_relu_pgd", sizes, ConstraintKind::kNone,
             ActivationSpec::Relu())};
+  for (RobustModel& model : models) model.recipe.learning_rate = 3e-3;
   models[2].recipe.adversarial.norm = norm;
   models[2].recipe.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;
   return models;
@@ -144,6 +147,8 @@ std::vector<RobustModel> L2Models(const Sizes& sizes) {
   models.back().recipe.loss = ClassifierLoss::kMargin;
   models.back().recipe.margin = 1.5 * std::sqrt(2.0);
   models.back().recipe.learning_rate = kRate;
+  // The pull towards orthonormality does not hold against larger steps.
+  models[4].recipe.learning_rate = 5e-3;
   return models;
 }
 

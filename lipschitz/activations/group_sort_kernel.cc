@@ -170,9 +170,9 @@ HWY_INLINE void TransposeInBlocks(Vec<double>* v) {
 // lanes than members the vectors have to come in the order of VectorOf.
 template <int size, typename T>
 HWY_INLINE void Transpose(Vec<T>* v) {
-  constexpr int kBlock = 16 / sizeof(T);
   TransposeInBlocks<size>(v);
 #if HWY_MAX_BYTES >= 64
+  constexpr int kBlock = 16 / sizeof(T);
   if constexpr (size > kBlock) {
     HWY_UNROLL(16)
     for (int i = 0; i < size; ++i) {

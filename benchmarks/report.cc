@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "benchmarks/document.h"
 #include "benchmarks/results.h"
 #include "experiments/common/figure.h"
@@ -21,6 +24,9 @@ DEFINE_bool(measure, true,
             "Run the benchmark programs; false: write the page from the "
             "results that are there.");
 DEFINE_int32(rounds, 3, "How often every program is run.");
+DEFINE_string(programs, "all",
+              "Programs to run, separated by commas; of the others the earlier "
+              "results are kept.");
 DEFINE_bool(pytorch, true, "Measure PyTorch too.");
 DEFINE_string(python, "/usr/bin/python3", "A Python that has torch.");
 DEFINE_string(folder, "",
@@ -58,11 +64,25 @@ std::vector<Program> Programs() {
                         {FLAGS_python, "benchmarks/compare_pytorch.py"},
                         "--out="});
   }
-  return programs;
+  if (FLAGS_programs == "all") return programs;
+  const std::set<std::string> chosen =
+      absl::StrSplit(FLAGS_programs, ',', absl::SkipEmpty());
+  std::vector<Program> some;
+  for (const Program& program : programs) {
+    if (chosen.count(program.name) > 0) some.push_back(program);
+  }
+  return some;
 }
 
 // Before an hour is spent: are the programs there, and does Python have torch?
 absl::Status CheckPrograms() {
+  if (Programs().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--programs=", FLAGS_programs,
+        " names none of machine, group_sort, l1_projection, "
+        "orthonormalisation, "
+        "training_step, training_step_2_threads, compare_pytorch"));
+  }
   if (access("benchmarks/training_step", X_OK) != 0) {
     return absl::FailedPreconditionError(
         "the benchmark programs are not beside this one; start it with: bazel "
@@ -97,11 +117,19 @@ absl::Status RunOnce(const Program& program, const std::string& output,
   return results->AddRound(program.name, json);
 }
 
-absl::StatusOr<Results> Measure(const std::string& folder) {
+// What to add to: nothing, or the earlier results of the programs that are not
+// run.
+absl::StatusOr<Results> EarlierResults(const std::string& path) {
+  if (FLAGS_programs == "all") return Results();
+  LIPSCHITZ_ASSIGN_OR_RETURN(Results results, ReadResults(path));
+  for (const Program& program : Programs()) results.Forget(program.name);
+  return results;
+}
+
+absl::StatusOr<Results> Measure(const std::string& folder, Results results) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckPrograms());
   const std::string output =
       absl::StrCat(folder, "/.output.", getpid(), ".tmp");
-  Results results;
   absl::Status status;
   for (int round = 1; status.ok() && round <= FLAGS_rounds; ++round) {
     for (const Program& program : Programs()) {
@@ -119,7 +147,9 @@ absl::StatusOr<Results> Measure(const std::string& folder) {
 absl::Status Report(const std::string& folder) {
   const std::string path = folder + "/results.json";
   if (FLAGS_measure) {
-    LIPSCHITZ_ASSIGN_OR_RETURN(const Results measured, Measure(folder));
+    LIPSCHITZ_ASSIGN_OR_RETURN(Results earlier, EarlierResults(path));
+    LIPSCHITZ_ASSIGN_OR_RETURN(const Results measured,
+                               Measure(folder, std::move(earlier)));
     LIPSCHITZ_RETURN_IF_ERROR(WriteResults(path, measured));
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(const Results results, ReadResults(path));

@@ -1,7 +1,7 @@
 #include "benchmarks/results.h"
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -111,6 +111,13 @@ absl::Status Results::AddRound(const std::string& program, const Json& output) {
     }
     return AddEntries(program, output, &measurements);
   });
+}
+
+void Results::Forget(const std::string& program) {
+  for (auto it = measurements.begin(); it != measurements.end();) {
+    it = absl::StartsWith(it->first, program + ":") ? measurements.erase(it)
+                                                    : std::next(it);
+  }
 }
 
 const Measurement* Results::Find(const std::string& name) const {

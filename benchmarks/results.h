@@ -43,6 +43,9 @@ struct Results {
   // round. A measurement that failed is an error that names it.
   absl::Status AddRound(const std::string& program, const Json& output);
 
+  // Drops what the program measured.
+  void Forget(const std::string& program);
+
   // Null where it was not measured.
   const Measurement* Find(const std::string& name) const;
   std::optional<Ratio> RatioOf(const std::string& numerator,

@@ -79,6 +79,16 @@ TEST(Results, RatiosAreTakenWithinRounds) {
   EXPECT_FALSE(results.RatioOf("p:b", "p:c").has_value());
 }
 
+TEST(Results, ForgetsOneProgramAlone) {
+  Results results;
+  ASSERT_TRUE(results.AddRound("step", Output(2.0, 4.0)).ok());
+  ASSERT_TRUE(results.AddRound("step_2", Output(2.0, 4.0)).ok());
+  results.Forget("step");
+  EXPECT_EQ(results.Find("step:b"), nullptr);
+  EXPECT_NE(results.Find("step_2:b"), nullptr);
+  EXPECT_EQ(results.measurements.size(), 2u);
+}
+
 TEST(Results, SurviveTheirFile) {
   Results results;
   ASSERT_TRUE(results.AddRound("p", Output(2.0, 1.0 / 3.0)).ok());

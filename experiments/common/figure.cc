@@ -21,6 +21,17 @@ namespace {
 constexpr int kPanelWidth = 360;
 constexpr int kPanelHeight = 300;
 constexpr int kTitleHeight = 40;
+constexpr int kLegendLineHeight = 14;
+
+// Of a legend below the panel with the most lines; 0: inside.
+int LegendHeight(const Figure& figure) {
+  if (!figure.legend_below) return 0;
+  size_t lines = 0;
+  for (const Panel& panel : figure.panels) {
+    lines = std::max(lines, panel.series.size());
+  }
+  return static_cast<int>(lines) * kLegendLineHeight;
+}
 
 // In gnuplot's single quotes only the quote itself is special.
 std::string Quoted(const std::string& text) {
@@ -162,15 +173,19 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   const int panels = static_cast<int>(figure.panels.size());
   const int rows = std::max(1, (panels + columns - 1) / columns);
   std::string script;
-  absl::StrAppend(
-      &script, "set terminal ", terminal, " size ", columns * kPanelWidth, ",",
-      rows * kPanelHeight + kTitleHeight, terminal == "svg" ? " dynamic" : "",
-      " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(&script, "set terminal ", terminal, " size ",
+                  columns * kPanelWidth, ",",
+                  rows * (kPanelHeight + LegendHeight(figure)) + kTitleHeight,
+                  terminal == "svg" ? " dynamic" : "",
+                  " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
-  absl::StrAppend(&script,
-                  "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
-                  "set key top center samplen 2 spacing 0.9\n"
-                  "set border linecolor rgb '#444444'\n");
+  absl::StrAppend(
+      &script,
+      "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
+      "set key ",
+      figure.legend_below ? "outside below center maxcols 1" : "top center",
+      " samplen 2 spacing 0.9\n"
+      "set border linecolor rgb '#444444'\n");
   absl::StrAppend(&script, "set multiplot layout ", rows, ",", columns,
                   " title ", Quoted(figure.title), " noenhanced\n");
   for (int i = 0; i < panels; ++i) AppendPanel(figure.panels[i], i, &script);

@@ -38,6 +38,8 @@ struct Panel {
 struct Figure {
   std::string title;
   int columns = 1;
+  // Below each panel instead of inside: for more lines than leave room.
+  bool legend_below = false;
   std::vector<Panel> panels;
 };
 

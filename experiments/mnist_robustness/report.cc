@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/common/experiment.h"
@@ -143,6 +144,17 @@ Series CurveOf(const Record& record, const char* name, const char* abscissa) {
   return series;
 }
 
+// The activation's where only that tells models apart.
+std::string ColourOf(const VariantRecords& group) {
+  const std::string model = Text(group, "model");
+  if (absl::EndsWith(model, "_far")) return "#009E73";
+  if (absl::EndsWith(model, "_hinge")) return "#CC79A7";
+  const std::string constraint = Text(group, "constraint");
+  if (constraint == "spectral") return "#E69F00";
+  if (constraint == "parseval" || constraint == "linf") return "#8C6D1F";
+  return ActivationColour(Text(group, "activation"));
+}
+
 // Of the first seed there is.
 Figure PartFigure(const Part& part) {
   struct Style {
@@ -153,6 +165,7 @@ Figure PartFigure(const Part& part) {
   Figure figure;
   figure.title = absl::StrCat("Robustness on ", part.dataset, ", ", part.norm);
   figure.columns = 2;
+  figure.legend_below = true;
   const std::vector<Style> panels = {
       {"certified_accuracy", "radius", "certified"},
       {"auto_pgd_accuracy", "epsilon", "under Auto-PGD"}};
@@ -166,7 +179,7 @@ Figure PartFigure(const Part& part) {
       Series series = CurveOf(*group.ok[0], style.curve, style.abscissa);
       const std::string training = Text(group, "training");
       series.label = Text(group, "model");
-      series.colour = ActivationColour(Text(group, "activation"));
+      series.colour = ColourOf(group);
       series.style = training == "margin" || training == "offset"
                          ? LineStyle::kSolid
                      : training == "pgd" ? LineStyle::kDashed

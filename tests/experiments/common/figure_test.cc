@@ -1,6 +1,7 @@
 #include "experiments/common/figure.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -337,6 +338,32 @@ TEST(WriteFigureTest, FolderThatCannotBeMadeIsAnErrorThatNamesIt) {
       WriteFigure(Folder(), "figure", OnePanelFigure({}));
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr(Folder() + "/figures"));
+}
+
+TEST(GnuplotScript, ALegendBelowMakesTheFigureHigherByItsLines) {
+  Figure figure;
+  Panel panel;
+  for (int i = 0; i < 10; ++i) {
+    Series series;
+    series.label = absl::StrCat("model ", i);
+    series.x = {0, 1};
+    series.y = {0, 1};
+    panel.series.push_back(series);
+  }
+  figure.panels = {panel};
+  const auto height = [](const std::string& script) {
+    int width = 0;
+    int value = 0;
+    std::sscanf(script.c_str(), "set terminal svg size %d,%d", &width, &value);
+    return value;
+  };
+  const std::string inside = GnuplotScript(figure, "svg", "a.svg");
+  figure.legend_below = true;
+  const std::string below = GnuplotScript(figure, "svg", "a.svg");
+  EXPECT_THAT(inside, HasSubstr("set key top center"));
+  EXPECT_THAT(below, HasSubstr("set key outside below"));
+  EXPECT_GT(height(inside), 0);
+  EXPECT_GE(height(below), height(inside) + 100);
 }
 
 }  // namespace

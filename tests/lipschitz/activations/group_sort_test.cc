@@ -72,7 +72,7 @@ bool SameBits(const at::Tensor& a, const at::Tensor& b) {
   };
   if (!SameBits(y.detach(), expected.detach())) return failure() << "values";
   {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     if (!SameBits(GroupSort(input, group_size, dim), expected)) {
       return failure() << "values without gradient";
     }

@@ -54,7 +54,8 @@ CommonSettings SettingsOf(Preset preset);
 int PhysicalCores();
 
 // Seeds LibTorch's generators and sets the number of threads of LibTorch and
-// its BLAS. Called before anything is built.
+// its BLAS. Called before anything is built. OMP_NUM_THREADS in the environment
+// may hold the BLAS to fewer.
 void SetSeed(uint64_t seed);
 void SetThreads(int threads);
 

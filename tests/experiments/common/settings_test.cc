@@ -71,7 +71,11 @@ TEST(SettingsTest, ThreadsAreThoseOfTheBlasToo) {
     SetThreads(threads);
     at::mm(a, a);  // before a product OpenBLAS may look again
     if (OpenBlasThreads() == 0) GTEST_SKIP() << "not an OpenBLAS";
-    EXPECT_EQ(OpenBlasThreads(), threads);
+    EXPECT_LE(OpenBlasThreads(), threads);
+    // To OpenBLAS 0.3.29 OMP_NUM_THREADS, which tests set to 1, is a limit.
+    if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+      EXPECT_EQ(OpenBlasThreads(), threads);
+    }
   }
 }
 

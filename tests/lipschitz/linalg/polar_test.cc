@@ -1,6 +1,7 @@
 #include "lipschitz/linalg/polar.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>

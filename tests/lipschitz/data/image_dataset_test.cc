@@ -52,8 +52,8 @@ class ImageDatasetTest : public ::testing::Test {
 };
 
 TEST(DataDirectories, AreInTheOrderOfTheDesign) {
-  EXPECT_THAT(DataDirectories({"/flag", "/environment", "/work"}),
-              ElementsAre("/flag", "/environment", "/work/data",
+  EXPECT_THAT(DataDirectories({"/flag", "/environment", "/checkout"}),
+              ElementsAre("/flag", "/environment", "/checkout/data",
                           "/usr/share/datasets"));
   EXPECT_THAT(DataDirectories({}), ElementsAre("/usr/share/datasets"));
 }

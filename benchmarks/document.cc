@@ -448,8 +448,8 @@ operations are the network's products and, under stiefel, one Newton–Schulz st
 
 Adam, cross-entropy, MaxMin, 784-w-w-w-10. `bjorck` and PyTorch's `bjorck20`
 differentiate 20 iterations; `polar` has the same limit with the gradient in closed form.
-`stiefel` retracts when its drift asks for it, here in the first steps of a training, which are
-Adam's largest; `stiefel_every_step` always, which is the price at large learning rates;
+`stiefel` retracts when its drift asks for it, here at a learning rate of 1e-4 after 20 steps;
+`stiefel_every_step` always, which is the price at large learning rates;
 `stiefel_ambient` does not project the gradient.
 
 )",

@@ -37,7 +37,9 @@ struct Target {
   // Of the measurement that is ours.
   Floor floor = Floor::kNone;
   std::string ours;
-  std::string copies;
+  // What does the work of the floor: the copies, or the step whose operations
+  // count.
+  std::string floor_of;
 };
 
 std::string Step(const std::string& constraint, int64_t width, int64_t batch,
@@ -72,7 +74,7 @@ Target StepTarget(const std::string& constraint, int64_t width, int64_t batch,
           true,
           Floor::kGemm,
           Step(constraint, width, batch),
-          ""};
+          Step("none", width, batch)};
 }
 
 std::vector<Target> Targets() {
@@ -124,7 +126,8 @@ std::vector<Target> Targets() {
                          "PyTorch",
                          width, batch),
          Step("none", width, batch), Step("none", width, batch, kPyTorch), 1.0,
-         true, Floor::kGemm, Step("none", width, batch), ""});
+         true, Floor::kGemm, Step("none", width, batch),
+         Step("none", width, batch)});
   }
   return targets;
 }
@@ -162,12 +165,15 @@ double FlopRate(const Measurement* measurement) {
   return flop > 0.0 ? flop / (1e-3 * measurement->Median()) : 0.0;
 }
 
-// "46 % of the GEMM peak".
-std::string ShareOfPeak(const Results& results, const std::string& name) {
+// "46 %" of the GEMM peak: the operations of `work` in the time of `name`.
+std::string ShareOfPeak(const Results& results, const std::string& name,
+                        const std::string& work) {
   const double peak = FlopRate(results.Find(kPeak));
-  const double rate = FlopRate(results.Find(name));
-  if (!(peak > 0.0 && rate > 0.0)) return kNothing;
-  return absl::StrFormat("%.0f %%", 100.0 * rate / peak);
+  const double flop = Counter(results.Find(work), "flop");
+  const Measurement* const measurement = results.Find(name);
+  if (!(peak > 0.0 && flop > 0.0) || measurement == nullptr) return kNothing;
+  return absl::StrFormat("%.0f %%",
+                         100.0 * flop / (1e-3 * measurement->Median()) / peak);
 }
 
 std::string FloorText(const Results& results, const Target& target) {
@@ -175,11 +181,12 @@ std::string FloorText(const Results& results, const Target& target) {
     case Floor::kNone:
       return kNothing;
     case Floor::kGemm: {
-      const std::string share = ShareOfPeak(results, target.ours);
+      const std::string share =
+          ShareOfPeak(results, target.ours, target.floor_of);
       return share == kNothing ? share : share + " of the GEMM peak";
     }
     case Floor::kCopies: {
-      const auto ratio = results.RatioOf(target.ours, target.copies);
+      const auto ratio = results.RatioOf(target.ours, target.floor_of);
       return ratio.has_value() ? Number(ratio->median) + "× the copies"
                                : kNothing;
     }
@@ -262,7 +269,8 @@ std::string StepSection(const Results& results) {
       row.emplace_back(Milliseconds(results.Find(name)));
       row.emplace_back(
           Text(results.RatioOf(name, Step("none", width, batch, program))));
-      row.emplace_back(ShareOfPeak(results, name));
+      row.emplace_back(
+          ShareOfPeak(results, name, Step("none", width, batch)));
     }
     table.rows.push_back(row);
   };
@@ -441,7 +449,7 @@ wall-clock time.
 *Composed* is the same map from LibTorch's own operators, differentiated by autograd.
 *Copies* move the bytes that forwards and backwards cannot do without, into memory that
 is there already. The *GEMM peak* is that of a 1024×1024×1024 product; a step's
-operations are the network's products and, under stiefel, one Newton–Schulz step a layer.
+operations are the network's products, whatever a constraint adds to them.
 )");
   absl::StrAppend(&text, R"(
 ## A training step

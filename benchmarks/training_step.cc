@@ -4,7 +4,6 @@
 #include <torch/optim/adam.h>
 #include <torch/types.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -69,20 +68,15 @@ std::vector<Variant> AllVariants() {
 }
 
 // The products of the network, forwards and backwards (the input needs no
-// gradient), and for stiefel those of one Newton–Schulz step with a Gram matrix
-// that is computed by half.
-double Flop(const Variant& variant, const Size& size) {
+// gradient), whatever the constraint adds to them.
+double Flop(const Size& size) {
   const int64_t w = size.width;
   const std::vector<std::pair<int64_t, int64_t>> layers = {
       {w, kInputs}, {w, w}, {w, w}, {kClasses, w}};
   double flop = 0;
   for (const auto& [out, in] : layers) {
-    const auto entries = static_cast<double>(out * in);
     const double passes = in == kInputs ? 2 : 3;
-    flop += passes * 2 * entries * static_cast<double>(size.batch);
-    if (variant.constraint.kind == ConstraintKind::kStiefel) {
-      flop += 3 * entries * static_cast<double>(std::min(out, in));
-    }
+    flop += passes * 2 * static_cast<double>(out * in * size.batch);
   }
   return flop;
 }
@@ -132,7 +126,7 @@ void DeclareStep(const Variant& variant, const Size& size, Cost cost) {
               for (int i = 0; i < variant.warm_up_steps; ++i) step->Run();
             }
             return Workload{[step] { step->Run(); },
-                            {{"flop", Flop(variant, size)}}};
+                            {{"flop", Flop(size)}}};
           });
 }
 

@@ -269,8 +269,7 @@ std::string StepSection(const Results& results) {
       row.emplace_back(Milliseconds(results.Find(name)));
       row.emplace_back(
           Text(results.RatioOf(name, Step("none", width, batch, program))));
-      row.emplace_back(
-          ShareOfPeak(results, name, Step("none", width, batch)));
+      row.emplace_back(ShareOfPeak(results, name, Step("none", width, batch)));
     }
     table.rows.push_back(row);
   };

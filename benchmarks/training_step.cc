@@ -125,8 +125,7 @@ void DeclareStep(const Variant& variant, const Size& size, Cost cost) {
             if (cost == Cost::kCheap) {
               for (int i = 0; i < variant.warm_up_steps; ++i) step->Run();
             }
-            return Workload{[step] { step->Run(); },
-                            {{"flop", Flop(size)}}};
+            return Workload{[step] { step->Run(); }, {{"flop", Flop(size)}}};
           });
 }
 

@@ -53,3 +53,6 @@
 #include "lipschitz/training/schedule.h"
 #include "lipschitz/training/train.h"
 #include "lipschitz/transport/dual_estimate.h"
+#include "lipschitz/transport/empirical_measure.h"
+#include "lipschitz/transport/exact_wasserstein.h"
+#include "lipschitz/transport/wasserstein_estimate.h"

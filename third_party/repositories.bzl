@@ -64,6 +64,13 @@ def lipschitz_repositories():
             header = "hwy/highway.h",
             package = "libhwy-dev",
         )
+    if "lemon" not in existing:
+        system_library(
+            name = "lemon",
+            build_file = Label("//third_party/lemon:lemon.BUILD"),
+            header = "lemon/network_simplex.h",
+            package = "liblemon-dev",
+        )
     if "nlohmann_json" not in existing:
         system_library(
             name = "nlohmann_json",

@@ -12,7 +12,8 @@ packages=(
   bazel-skylib bazel-platforms g++
   # libraries
   libtorch-dev libopenblas0-openmp libabsl-dev libgflags-dev libgtest-dev
-  libgmock-dev libbenchmark-dev libhwy-dev nlohmann-json3-dev zlib1g-dev
+  libgmock-dev libbenchmark-dev libhwy-dev liblemon-dev nlohmann-json3-dev
+  zlib1g-dev
   # figures; data, and more of it; the commit in every record
   gnuplot-nox dataset-fashion-mnist curl git ca-certificates
 )
@@ -41,8 +42,8 @@ setup:     -platforms), a C++17 compiler, gnuplot, git, curl
 setup:   LibTorch 1.13 or newer: Debian's libtorch-dev, or any other whose
 setup:     folder the environment variable LIBTORCH names
 setup:   development files of Abseil, gflags, GoogleTest with gMock, Google
-setup:     Benchmark, Highway 1.0.3 or newer with its sort, nlohmann-json 3 and
-setup:     zlib; OpenBLAS built with OpenMP
+setup:     Benchmark, Highway 1.0.3 or newer with its sort, LEMON 1.3,
+setup:     nlohmann-json 3 and zlib; OpenBLAS built with OpenMP
 setup: then LIPSCHITZ_SKIP_SETUP=1 lets the other scripts go on without it.
 TEXT
   exit 1

@@ -69,10 +69,11 @@ class Loop {
     TrainingResult result;
     result.resumed_from = state_.step;
     first_step_ = state_.step;
+    converged_ = state_.step > 0 && Converged();
     earlier_seconds_ = state_.seconds;
     start_ = last_checkpoint_ = Clock::now();
     model_.train();
-    while (state_.step < options_.steps) {
+    while (state_.step < options_.steps && !converged_) {
       LIPSCHITZ_RETURN_IF_ERROR(Step());
       if (hooks_.stop_requested && hooks_.stop_requested()) {
         LIPSCHITZ_RETURN_IF_ERROR(Checkpoint());
@@ -164,8 +165,11 @@ class Loop {
     state_.history.push_back(std::move(entry));
     state_.loss_sum = 0.0;
     state_.loss_count = 0;
+    converged_ = Converged();
     return absl::OkStatus();
   }
+
+  bool Converged() const { return hooks_.converged && hooks_.converged(); }
 
   absl::Status CheckpointWhenDue() {
     const CheckpointOptions& checkpoint = options_.checkpoint;
@@ -195,6 +199,7 @@ class Loop {
   std::vector<torch::Tensor> parameters_;
   TrainingState state_;
   int64_t first_step_ = 0;
+  bool converged_ = false;
   double earlier_seconds_ = 0.0;
   Clock::time_point start_;
   Clock::time_point last_checkpoint_;

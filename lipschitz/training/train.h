@@ -57,6 +57,9 @@ struct TrainingHooks {
   std::function<absl::StatusOr<torch::Tensor>(int64_t step)> loss;
   // Optional: more metrics for a history entry.
   std::function<absl::StatusOr<Metrics>(int64_t step)> report;
+  // Optional: asked after every history entry and after resuming; true ends the
+  // training there, as if it had been the last step.
+  std::function<bool()> converged;
   // Optional: called after every step.
   std::function<void(const TrainingProgress&)> progress;
   // Optional: called with a sentence when a checkpoint was resumed or could not

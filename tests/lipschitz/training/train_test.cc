@@ -96,6 +96,32 @@ TEST(TrainTest, MinimisesAParabola) {
   EXPECT_EQ(training.point->calls_after_step, 20);
 }
 
+TEST(TrainTest, EndsWhereItHasConverged) {
+  PointTraining training({1});
+  training.options.steps = 100;
+  training.options.learning_rate = 0.5;
+  training.options.report_every = 4;
+  training.options.checkpoint.path = Path("state.ckpt");
+  training.options.checkpoint.every_steps = 1;
+  int asked = 0;
+  training.hooks.converged = [&] { return ++asked == 3; };
+  const auto result = training.Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->steps, 12);
+  EXPECT_EQ(result->history.size(), 3u);
+  EXPECT_EQ(training.point->calls_after_training, 1);
+  EXPECT_DOUBLE_EQ(training.point->p[0].item<double>(), std::exp2(-12));
+
+  // From its last checkpoint it does not go on.
+  PointTraining resumed({1});
+  resumed.options = training.options;
+  resumed.hooks.converged = [] { return true; };
+  const auto again = resumed.Run();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->resumed_from, 12);
+  EXPECT_EQ(again->steps, 12);
+}
+
 TEST(TrainTest, ModelIsToldOfTheEndOnce) {
   PointTraining training({1});
   training.options.steps = 5;

@@ -1,0 +1,395 @@
+#include "lipschitz/transport/wasserstein_estimate.h"
+
+#include <torch/optim/adam.h>
+
+#include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/data/batches.h"
+#include "lipschitz/losses/dual_wasserstein.h"
+#include "lipschitz/optim/aggmo.h"
+#include "lipschitz/transport/best_so_far.h"
+#include "lipschitz/transport/empirical_measure.h"
+
+namespace lipschitz {
+namespace {
+
+// Independent streams of random numbers of one seed.
+constexpr uint64_t kTrainingStream = 1;
+constexpr uint64_t kTestStream = 2;
+constexpr uint64_t kValidationStream = 3;
+constexpr uint64_t kSplitStream = 4;
+constexpr uint64_t kStandardiseStream = 5;
+
+constexpr int64_t kStandardiseSamples = 4096;
+
+// Samples of both sides.
+struct Samples {
+  torch::Tensor p;
+  torch::Tensor q;
+
+  bool empty() const { return !p.defined(); }
+};
+
+// x ↦ (x − shift) / scale.
+struct Standardisation {
+  torch::Tensor shift;
+  double scale = 1.0;
+
+  torch::Tensor Apply(const torch::Tensor& x) const {
+    return (x.to(torch::kDouble) - shift) / scale;
+  }
+  Samples Apply(const Samples& samples) const {
+    if (samples.empty()) return samples;
+    return {Apply(samples.p), Apply(samples.q)};
+  }
+};
+
+absl::StatusOr<Standardisation> MakeStandardisation(const Samples& samples,
+                                                    bool standardise) {
+  const int64_t dim = samples.p.size(1);
+  Standardisation result;
+  result.shift = torch::zeros({dim}, torch::kDouble);
+  if (!standardise) return result;
+  const torch::Tensor all =
+      torch::cat({samples.p, samples.q}).to(torch::kDouble);
+  result.shift = all.mean(0);
+  result.scale = (all - result.shift).square().mean().sqrt().item<double>();
+  if (result.scale == 0.0) result.scale = 1.0;  // all samples are the same
+  if (!std::isfinite(result.scale)) {
+    return absl::InvalidArgumentError(
+        "the samples' mean squared distance from their mean overflows");
+  }
+  return result;
+}
+
+// What the estimate is made from, standardised.
+struct Source {
+  int64_t dim = 0;
+  Standardisation standardisation;
+  // The samples of a step.
+  std::function<Samples(int64_t step, const RandomSource& random)> training;
+  Samples validation;  // may be empty
+  Samples test;
+  bool held_out = true;
+};
+
+absl::Status CheckFinite(const Samples& samples) {
+  LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.p, {}}, "P").status());
+  LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.q, {}}, "Q").status());
+  if (samples.p.size(1) != samples.q.size(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("P has samples of dimension ", samples.p.size(1),
+                     " and Q of dimension ", samples.q.size(1)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Source> FromSamplers(const Sampler& p, const Sampler& q,
+                                    const WassersteinConfig& config) {
+  if (config.batch_size < 1 || config.test_samples < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "samplers need a batch_size and test_samples of at least 1, got ",
+        config.batch_size, " and ", config.test_samples));
+  }
+  const auto draw = [p, q](int64_t n, const RandomSource& random) -> Samples {
+    const torch::Tensor from_p = p(n, random);
+    return {from_p, q(n, random)};
+  };
+  const auto draw_fresh = [&](int64_t n, uint64_t stream) -> Samples {
+    if (n == 0) return {};
+    return draw(n, RandomSource(StreamSeed(config.seed, stream)));
+  };
+  Source source;
+  const Samples test = draw_fresh(config.test_samples, kTestStream);
+  const Samples validation =
+      draw_fresh(config.validation_samples, kValidationStream);
+  LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(test));
+  if (!validation.empty()) LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(validation));
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      source.standardisation,
+      MakeStandardisation(config.standardise ? draw_fresh(kStandardiseSamples,
+                                                          kStandardiseStream)
+                                             : test,
+                          config.standardise));
+  source.dim = test.p.size(1);
+  source.test = source.standardisation.Apply(test);
+  source.validation = source.standardisation.Apply(validation);
+  source.training = [draw, batch_size = config.batch_size,
+                     standardisation = source.standardisation](
+                        int64_t /*step*/, const RandomSource& random) {
+    return standardisation.Apply(draw(batch_size, random));
+  };
+  return source;
+}
+
+// The rows of one side by what they are for.
+struct Parts {
+  torch::Tensor training;
+  torch::Tensor validation;
+  torch::Tensor test;
+};
+
+absl::StatusOr<Parts> SplitRows(const torch::Tensor& rows,
+                                const WassersteinConfig& config,
+                                const RandomSource& random,
+                                const std::string& name) {
+  const int64_t n = rows.size(0);
+  const auto share = [n](double of) {
+    return static_cast<int64_t>(std::llround(of * static_cast<double>(n)));
+  };
+  const int64_t test = share(config.test_share);
+  const int64_t validation = share(config.validation_share);
+  const bool too_few = (config.test_share > 0.0 && test == 0) ||
+                       (config.validation_share > 0.0 && validation == 0) ||
+                       test + validation >= n;
+  if (too_few) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": ", n, " samples are too few for the shares ",
+                     config.validation_share, " (validation) and ",
+                     config.test_share, " (test)"));
+  }
+  if (test + validation == 0) return Parts{rows, {}, {}};
+  const torch::Tensor order = torch::randperm(n, random.generator());
+  const auto take = [&](int64_t first, int64_t count) {
+    return count == 0 ? torch::Tensor()
+                      : rows.index_select(0, order.narrow(0, first, count));
+  };
+  return Parts{take(test + validation, n - test - validation),
+               take(test, validation), take(0, test)};
+}
+
+// Draws batches from the rows of one side.
+absl::StatusOr<std::function<torch::Tensor(int64_t)>> BatchesOf(
+    const torch::Tensor& rows, int64_t batch_size, uint64_t seed) {
+  if (batch_size == 0 || batch_size >= rows.size(0)) {
+    return [rows](int64_t) { return rows; };
+  }
+  BatchesConfig config;
+  config.size = rows.size(0);
+  config.batch_size = batch_size;
+  config.seed = seed;
+  config.drop_last = true;
+  LIPSCHITZ_ASSIGN_OR_RETURN(Batches batches, Batches::Create(config));
+  const auto shared = std::make_shared<Batches>(std::move(batches));
+  return [rows, shared](int64_t step) {
+    return rows.index_select(0, shared->At(step));
+  };
+}
+
+absl::StatusOr<Source> FromSamples(const torch::Tensor& p,
+                                   const torch::Tensor& q,
+                                   const WassersteinConfig& config) {
+  const Samples all = {p, q};
+  LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(all));
+  const RandomSource random(StreamSeed(config.seed, kSplitStream));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Parts of_p,
+                             SplitRows(p, config, random, "P"));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Parts of_q,
+                             SplitRows(q, config, random, "Q"));
+  Source source;
+  source.dim = p.size(1);
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      source.standardisation,
+      MakeStandardisation({of_p.training, of_q.training}, config.standardise));
+  const Samples training =
+      source.standardisation.Apply(Samples{of_p.training, of_q.training});
+  source.validation =
+      source.standardisation.Apply(Samples{of_p.validation, of_q.validation});
+  source.held_out = of_p.test.defined();
+  source.test =
+      source.held_out
+          ? source.standardisation.Apply(Samples{of_p.test, of_q.test})
+          : training;
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const auto batch_p, BatchesOf(training.p, config.batch_size,
+                                    StreamSeed(config.seed, kTrainingStream)));
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const auto batch_q,
+      BatchesOf(training.q, config.batch_size,
+                StreamSeed(config.seed, kValidationStream)));
+  source.training = [batch_p, batch_q](int64_t step, const RandomSource&) {
+    return Samples{batch_p(step), batch_q(step)};
+  };
+  return source;
+}
+
+std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
+    const WassersteinConfig& config, std::vector<torch::Tensor> parameters) {
+  if (config.optimizer == CriticOptimizer::kAggMo) {
+    return std::make_unique<AggMo>(std::move(parameters),
+                                   AggMoOptions(config.learning_rate));
+  }
+  return std::make_unique<torch::optim::Adam>(
+      std::move(parameters), torch::optim::AdamOptions(config.learning_rate));
+}
+
+absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
+                                             const WassersteinConfig& config,
+                                             const WassersteinHooks& hooks) {
+  MlpConfig network = config.network;
+  if (network.input_dim == 0) network.input_dim = source.dim;
+  if (network.input_dim != source.dim) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the critic takes inputs of dimension ", network.input_dim,
+                     ", the samples have ", source.dim));
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential critic, MakeMlp(network));
+  const torch::Device device(config.device);
+  const auto on_device = [&](const torch::Tensor& x) { return x.to(device); };
+  critic->to(device);
+  BestSoFar model(critic.ptr());
+  const auto optimizer = MakeOptimizer(config, critic->parameters());
+  RandomSource random(StreamSeed(config.seed, kTrainingStream));
+
+  const auto estimate_on = [&](const Samples& samples) {
+    return EstimateWithCritic(*critic, on_device(samples.p),
+                              on_device(samples.q), config.ground_norm);
+  };
+
+  TrainingOptions options;
+  options.steps = config.steps;
+  options.learning_rate = config.learning_rate;
+  options.schedule = config.schedule;
+  options.max_grad_norm = config.max_grad_norm;
+  options.report_every = config.report_every;
+  options.checkpoint = config.checkpoint;
+
+  TrainingHooks training_hooks;
+  training_hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
+    const Samples samples = source.training(step, random);
+    const int64_t n = samples.p.size(0);
+    // One forward pass: the constrained weights are computed once.
+    const torch::Tensor values =
+        critic
+            ->forward(
+                on_device(torch::cat({samples.p, samples.q}).to(torch::kFloat)))
+            .squeeze(1);
+    return DualWassersteinLoss(values.narrow(0, 0, n),
+                               values.narrow(0, n, samples.q.size(0)));
+  };
+  if (!source.validation.empty()) {
+    training_hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const DualEstimate validated,
+                                 estimate_on(source.validation));
+      model.Score(validated.value, step);
+      return Metrics{{"validation_estimate",
+                      validated.value * source.standardisation.scale}};
+    };
+    training_hooks.converged = [&] {
+      return config.patience > 0 &&
+             model.scores_since_best() >= config.patience;
+    };
+  }
+  training_hooks.progress = hooks.progress;
+  training_hooks.notice = hooks.notice;
+  training_hooks.stop_requested = hooks.stop_requested;
+
+  WassersteinEstimate result;
+  LIPSCHITZ_ASSIGN_OR_RETURN(result.training, Train(model, *optimizer, random,
+                                                    options, training_hooks));
+  result.step = result.training.steps;
+  if (model.best_step() > 0) {
+    model.Restore();
+    model.AfterTraining();
+    result.step = model.best_step();
+  }
+
+  LIPSCHITZ_ASSIGN_OR_RETURN(result.estimate, estimate_on(source.test));
+  const double scale = source.standardisation.scale;
+  result.estimate.value *= scale;
+  result.estimate.standard_error *= scale;
+  // The z with P(|Z| ≤ z) = confidence for a standard normal Z.
+  const double z =
+      std::sqrt(2.0) *
+      torch::erfinv(torch::full({}, config.confidence, torch::kDouble))
+          .item<double>();
+  result.lower = result.estimate.value - z * result.estimate.standard_error;
+  result.upper = result.estimate.value + z * result.estimate.standard_error;
+  result.held_out = source.held_out;
+  result.p_samples = source.test.p.size(0);
+  result.q_samples = source.test.q.size(0);
+  critic->eval();
+  result.critic = critic;
+  result.shift = source.standardisation.shift;
+  result.scale = scale;
+  return result;
+}
+
+}  // namespace
+
+std::string CriticOptimizerName(CriticOptimizer optimizer) {
+  return optimizer == CriticOptimizer::kAdam ? "adam" : "aggmo";
+}
+
+MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
+                        const ActivationSpec& activation) {
+  MlpConfig network;
+  network.hidden = hidden;
+  network.activation = activation;
+  network.constraint.kind =
+      norm == Norm::kL2 ? ConstraintKind::kStiefel : ConstraintKind::kLinfRows;
+  if (norm == Norm::kL1) {
+    network.constraints.assign(hidden.size() + 1, network.constraint);
+    network.constraints[0].kind = ConstraintKind::kL1ToLinf;
+  }
+  return network;
+}
+
+absl::Status WassersteinConfig::Validate() const {
+  const auto is_share = [](double share) {
+    return share >= 0.0 && share < 1.0;
+  };
+  if (!is_share(validation_share) || !is_share(test_share) ||
+      validation_share + test_share >= 1.0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "validation_share and test_share must be in [0, 1) and leave samples "
+        "to train on, got ",
+        validation_share, " and ", test_share));
+  }
+  if (batch_size < 0 || validation_samples < 0 || patience < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch_size, validation_samples and patience must not be negative, "
+        "got ",
+        batch_size, ", ", validation_samples, " and ", patience));
+  }
+  if (!(confidence > 0.0 && confidence < 1.0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("confidence must be between 0 and 1, got ", confidence));
+  }
+  if (network.output_dim != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a critic has one output, the network has ", network.output_dim));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
+    const Sampler& p, const Sampler& q, const WassersteinConfig& config,
+    const WassersteinHooks& hooks) {
+  LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
+  return CatchTorch("Wasserstein estimate",
+                    [&]() -> absl::StatusOr<WassersteinEstimate> {
+                      LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
+                                                 FromSamplers(p, q, config));
+                      return Estimate(source, config, hooks);
+                    });
+}
+
+absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
+    const torch::Tensor& p, const torch::Tensor& q,
+    const WassersteinConfig& config, const WassersteinHooks& hooks) {
+  LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
+  return CatchTorch("Wasserstein estimate",
+                    [&]() -> absl::StatusOr<WassersteinEstimate> {
+                      LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
+                                                 FromSamples(p, q, config));
+                      return Estimate(source, config, hooks);
+                    });
+}
+
+}  // namespace lipschitz

@@ -1,0 +1,316 @@
+#include "lipschitz/transport/wasserstein_estimate.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "lipschitz/data/spherical_shells.h"
+#include "lipschitz/transport/exact_wasserstein.h"
+#include "tests/testing/status.h"
+
+namespace lipschitz {
+namespace {
+
+using ::lipschitz::testing::FailsWith;
+
+torch::Tensor Points(int64_t n, int64_t dim, uint64_t seed) {
+  return torch::randn({n, dim}, RandomSource(seed).generator(), torch::kFloat);
+}
+
+Sampler Gaussian(int64_t dim, double mean) {
+  return [dim, mean](int64_t n, const RandomSource& random) {
+    return torch::randn({n, dim}, random.generator()) + mean;
+  };
+}
+
+WassersteinConfig Small(Norm norm = Norm::kL2) {
+  WassersteinConfig config;
+  config.ground_norm = norm;
+  config.network = CriticNetwork(norm, {16, 16}, ActivationSpec::MaxMin());
+  config.steps = 150;
+  config.batch_size = 0;
+  config.report_every = 25;
+  return config;
+}
+
+double Exact(const torch::Tensor& p, const torch::Tensor& q, Norm norm) {
+  const auto solved = SolveTransport({p, {}}, {q, {}}, norm);
+  EXPECT_TRUE(solved.ok()) << solved.status();
+  return solved->value;
+}
+
+// The claim: never above, and near where the critic can be found.
+TEST(EstimateWasserstein, NeverExceedsTheExactValueOnItsSamples) {
+  for (const Norm norm : kAllNorms) {
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      const torch::Tensor p = Points(40, 2, 2 * seed);
+      const torch::Tensor q = Points(50, 2, 2 * seed + 1) * 0.5 + 1.5;
+      torch::manual_seed(seed);
+      const auto estimated = EstimateWasserstein(p, q, Small(norm));
+      ASSERT_TRUE(estimated.ok()) << estimated.status();
+      const double exact = Exact(p, q, norm);
+      EXPECT_LE(estimated->estimate.value, exact + 1e-5) << NormName(norm);
+      EXPECT_GE(estimated->estimate.value, 0.85 * exact) << NormName(norm);
+      EXPECT_FALSE(estimated->held_out);
+      EXPECT_EQ(estimated->p_samples, 40);
+      EXPECT_EQ(estimated->q_samples, 50);
+    }
+  }
+}
+
+// Whatever the critic is, dividing by its proven constant makes a bound.
+TEST(EstimateWasserstein, BoundsForEveryConstraintAndActivation) {
+  const torch::Tensor p = Points(30, 3, 1);
+  const torch::Tensor q = Points(30, 3, 2) + 0.5;
+  const double exact = Exact(p, q, Norm::kL2);
+  for (const ConstraintKind kind :
+       {ConstraintKind::kNone, ConstraintKind::kBjorck, ConstraintKind::kPolar,
+        ConstraintKind::kSpectral, ConstraintKind::kParseval}) {
+    for (const ActivationSpec& activation :
+         {ActivationSpec::Relu(), ActivationSpec::GroupSort(4)}) {
+      WassersteinConfig config = Small();
+      config.network.constraint.kind = kind;
+      config.network.activation = activation;
+      config.steps = 30;
+      const auto estimated = EstimateWasserstein(p, q, config);
+      ASSERT_TRUE(estimated.ok()) << estimated.status();
+      EXPECT_LE(estimated->estimate.value, exact + 1e-5)
+          << ConstraintName(kind) << " " << activation.Name();
+    }
+  }
+}
+
+TEST(EstimateWasserstein, FindsTranslations) {
+  // Gaussians a vector of length 2 apart: W1 = 2.
+  WassersteinConfig config = Small();
+  config.batch_size = 64;
+  config.test_samples = 4000;
+  const auto estimated =
+      EstimateWasserstein(Gaussian(4, 1.0), Gaussian(4, 0.0), config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_TRUE(estimated->held_out);
+  EXPECT_EQ(estimated->p_samples, 4000);
+  EXPECT_NEAR(estimated->estimate.value, 2.0, 0.1);
+  EXPECT_GT(estimated->estimate.standard_error, 0.0);
+  // 1.959964: the 97.5 % point of the normal distribution.
+  EXPECT_NEAR(estimated->upper - estimated->lower,
+              2 * 1.959964 * estimated->estimate.standard_error, 1e-6);
+  EXPECT_LE(estimated->lower, 2.0);
+}
+
+TEST(EstimateWasserstein, FindsShells) {
+  const SphericalShells sphere{3, 1.0, {0.0}};
+  const SphericalShells centre{3, 0.0, {0.0}};
+  WassersteinConfig config = Small();
+  config.network.activation = ActivationSpec::FullSort();
+  config.batch_size = 64;
+  const auto estimated = EstimateWasserstein(
+      [&](int64_t n, const RandomSource& r) { return sphere.Sample(n, r); },
+      [&](int64_t n, const RandomSource& r) { return centre.Sample(n, r); },
+      config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_GT(estimated->estimate.value, 0.9);
+  EXPECT_LE(estimated->estimate.value, 1.0 + 1e-5);
+}
+
+TEST(EstimateWasserstein, SplitsFixedSamples) {
+  WassersteinConfig config = Small();
+  config.validation_share = 0.2;
+  config.test_share = 0.3;
+  config.batch_size = 16;
+  const auto estimated =
+      EstimateWasserstein(Points(100, 2, 1), Points(50, 2, 2) + 1, config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_TRUE(estimated->held_out);
+  EXPECT_EQ(estimated->p_samples, 30);
+  EXPECT_EQ(estimated->q_samples, 15);
+  EXPECT_EQ(estimated->step % config.report_every, 0);
+}
+
+// Memorised samples say nothing about the distributions: between two samples of
+// one of them the estimate on what was held out is about 0, that on the samples
+// themselves is not.
+TEST(EstimateWasserstein, HeldOutSamplesAreNotFooled) {
+  const torch::Tensor p = Points(60, 8, 1);
+  const torch::Tensor q = Points(60, 8, 2);
+  WassersteinConfig config = Small();
+  const auto on_samples = EstimateWasserstein(p, q, config);
+  config.test_share = 0.5;
+  const auto held_out = EstimateWasserstein(p, q, config);
+  ASSERT_TRUE(on_samples.ok() && held_out.ok());
+  EXPECT_GT(on_samples->estimate.value, 0.8);
+  EXPECT_LT(held_out->estimate.value, 0.5);
+}
+
+TEST(EstimateWasserstein, StopsEarlyAndKeepsTheBest) {
+  // Of one distribution: validation soon gets no better.
+  WassersteinConfig config = Small();
+  config.steps = 4000;
+  config.report_every = 10;
+  config.patience = 5;
+  config.validation_share = 0.5;
+  const auto estimated =
+      EstimateWasserstein(Points(60, 8, 1), Points(60, 8, 2), config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_LT(estimated->training.steps, 4000);
+  EXPECT_EQ(estimated->training.steps, estimated->step + 5 * 10);
+  double best = -1e9;
+  int64_t best_step = 0;
+  for (const HistoryEntry& entry : estimated->training.history) {
+    if (entry.metrics.at("validation_estimate") > best) {
+      best = entry.metrics.at("validation_estimate");
+      best_step = entry.step;
+    }
+  }
+  EXPECT_EQ(estimated->step, best_step);
+}
+
+TEST(EstimateWasserstein, IsInTheUnitsOfTheSamples) {
+  const torch::Tensor p = Points(64, 2, 1).to(torch::kDouble);
+  const torch::Tensor q = Points(64, 2, 2).to(torch::kDouble) + 3;
+  WassersteinConfig config = Small();
+  config.standardise = true;
+  for (const double unit : {1e-4, 1.0, 1e4}) {
+    torch::manual_seed(0);
+    const torch::Tensor far_p = p * unit + 100 * unit;
+    const torch::Tensor far_q = q * unit + 100 * unit;
+    auto estimated = EstimateWasserstein(far_p, far_q, config);
+    ASSERT_TRUE(estimated.ok()) << estimated.status();
+    const double exact = Exact(far_p, far_q, Norm::kL2);
+    EXPECT_LE(estimated->estimate.value, exact * (1 + 1e-6));
+    EXPECT_GT(estimated->estimate.value, 0.97 * exact) << unit;
+    // The critic that is returned gives the same value.
+    const auto mean = [&](const torch::Tensor& x) {
+      torch::NoGradGuard no_grad;
+      return estimated->critic
+          ->forward(
+              ((x - estimated->shift) / estimated->scale).to(torch::kFloat))
+          .mean()
+          .item<double>();
+    };
+    EXPECT_NEAR((mean(far_p) - mean(far_q)) * estimated->scale /
+                    estimated->estimate.lipschitz_constant,
+                estimated->estimate.value, 1e-5 * exact);
+  }
+}
+
+TEST(EstimateWasserstein, SameSeedSameResult) {
+  WassersteinConfig config = Small();
+  config.batch_size = 16;
+  config.steps = 40;
+  config.test_share = 0.25;
+  const auto run = [&](uint64_t seed) {
+    torch::manual_seed(5);
+    config.seed = seed;
+    return EstimateWasserstein(Points(80, 2, 1), Points(80, 2, 2) + 1, config)
+        ->estimate.value;
+  };
+  EXPECT_EQ(run(1), run(1));
+  EXPECT_NE(run(1), run(2));
+}
+
+TEST(EstimateWasserstein, ResumesWhereItWasStopped) {
+  for (const bool fixed : {true, false}) {
+    const std::string path =
+        absl::StrCat(::testing::TempDir(), "estimate_", fixed, ".checkpoint");
+    WassersteinConfig config = Small();
+    config.batch_size = 16;
+    config.steps = 60;
+    config.report_every = 10;
+    config.validation_share = 0.25;
+    config.validation_samples = 50;
+    config.patience = 3;
+    config.test_samples = 200;
+    const auto run = [&](const WassersteinHooks& hooks) {
+      torch::manual_seed(3);
+      return fixed ? EstimateWasserstein(Points(80, 4, 1), Points(80, 4, 2),
+                                         config, hooks)
+                   : EstimateWasserstein(Gaussian(4, 0.2), Gaussian(4, 0.0),
+                                         config, hooks);
+    };
+    const auto whole = run({});
+    ASSERT_TRUE(whole.ok()) << whole.status();
+
+    config.checkpoint.path = path;
+    config.checkpoint.fingerprint = "f";
+    int64_t steps = 0;
+    WassersteinHooks stopping;
+    stopping.stop_requested = [&] { return ++steps == 23; };
+    ASSERT_EQ(run(stopping).status().code(), absl::StatusCode::kCancelled);
+    torch::manual_seed(99);  // the checkpoint knows better
+    const auto resumed = run({});
+    ASSERT_TRUE(resumed.ok()) << resumed.status();
+    EXPECT_EQ(resumed->training.resumed_from, 23);
+    EXPECT_EQ(resumed->estimate.value, whole->estimate.value);
+    EXPECT_EQ(resumed->step, whole->step);
+  }
+}
+
+TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
+  const torch::Tensor p = Points(20, 2, 1);
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  const auto with = [&](const std::function<void(WassersteinConfig&)>& change) {
+    WassersteinConfig config = Small();
+    change(config);
+    return EstimateWasserstein(p, p, config);
+  };
+  EXPECT_TRUE(FailsWith(with([](auto& c) {
+                          c.validation_share = 0.5;
+                          c.test_share = 0.5;
+                        }),
+                        invalid, {"0.5"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.test_share = -0.1; }), invalid,
+                        {"test_share", "-0.1"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.test_share = 0.01; }), invalid,
+                        {"P", "20 samples are too few"}));
+  EXPECT_TRUE(
+      FailsWith(with([](auto& c) { c.batch_size = -1; }), invalid, {"-1"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.confidence = 1.0; }), invalid,
+                        {"confidence", "1"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.network.output_dim = 2; }),
+                        invalid, {"one output", "2"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.network.input_dim = 3; }), invalid,
+                        {"dimension 3", "2"}));
+  EXPECT_TRUE(
+      FailsWith(with([](auto& c) { c.steps = 0; }), invalid, {"steps"}));
+  // Samplers have no "all samples".
+  EXPECT_TRUE(
+      FailsWith(EstimateWasserstein(Gaussian(2, 0), Gaussian(2, 1), Small()),
+                invalid, {"batch_size"}));
+}
+
+TEST(EstimateWasserstein, RefusesSamplesThatDoNotFit) {
+  const torch::Tensor p = Points(20, 2, 1);
+  torch::Tensor wrong = Points(20, 2, 2);
+  wrong[7][1] = std::nan("");
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(p, wrong, Small()), invalid,
+                        {"Q", "row 7", "not finite"}));
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(p, Points(20, 3, 1), Small()),
+                        invalid, {"dimension 2", "dimension 3"}));
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(torch::zeros({0, 2}), p, Small()),
+                        invalid, {"P", "(0, 2)"}));
+}
+
+TEST(CriticNetwork, HasConstantOneInItsNorm) {
+  for (const Norm norm : kAllNorms) {
+    torch::manual_seed(1);
+    MlpConfig config = CriticNetwork(norm, {12, 12}, ActivationSpec::MaxMin());
+    config.input_dim = 5;
+    auto critic = MakeMlp(config);
+    ASSERT_TRUE(critic.ok()) << critic.status();
+    (*critic)->eval();
+    const auto bound = (*critic)->LipschitzBound(norm, Norm::kLinf);
+    ASSERT_TRUE(bound.ok()) << bound.status();
+    EXPECT_LE(*bound, 1.0 + 1e-5) << NormName(norm);
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

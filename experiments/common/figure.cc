@@ -18,8 +18,6 @@
 namespace lipschitz::experiments {
 namespace {
 
-constexpr int kPanelWidth = 360;
-constexpr int kPanelHeight = 300;
 constexpr int kTitleHeight = 40;
 constexpr int kLegendLineHeight = 14;
 
@@ -128,6 +126,60 @@ void AppendPanel(const Panel& panel, int index, std::string* script) {
   absl::StrAppend(script, "\n");
 }
 
+// A panel with a map, whose settings end with it.
+void AppendMapPanel(const Panel& panel, int index, std::string* script) {
+  const HeatMap& map = *panel.map;
+  absl::StrAppend(script, "set title ", Quoted(panel.title), " noenhanced\n");
+  const int columns = std::max(2, map.columns);
+  const int rows = static_cast<int>(map.value.size()) / columns;
+  if (rows < 2) {
+    absl::StrAppend(script,
+                    "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n");
+    return;
+  }
+  const auto at = [](double first, double last, int i, int n) {
+    return first + (last - first) * i / (n - 1);
+  };
+  absl::StrAppend(script, "$data_", index, " << END\n");
+  for (int row = 0; row < rows; ++row) {
+    for (int column = 0; column < columns; ++column) {
+      absl::StrAppend(
+          script,
+          absl::StrFormat(
+              "%.6g %.6g %.6g\n", at(map.x_first, map.x_last, column, columns),
+              at(map.y_first, map.y_last, row, rows),
+              map.value[static_cast<size_t>(row) * columns + column]));
+    }
+    absl::StrAppend(script, "\n");
+  }
+  absl::StrAppend(script, "END\n");
+  AppendAxis("x", panel.x, script);
+  AppendAxis("y", panel.y, script);
+  absl::StrAppend(
+      script,
+      "set palette defined (0 '#0d0887', 1 '#7e03a8', 2 '#cc4778', 3 "
+      "'#f89540', 4 '#f0f921')\nunset key\nset pm3d\n",
+      map.minimum == map.maximum ? std::string("set cbrange [*:*]\n")
+                                 : absl::StrFormat("set cbrange [%.9g:%.9g]\n",
+                                                   map.minimum, map.maximum),
+      map.relief ? "set view 55, 20, 1, 1\nset xyplane 0\nunset colorbox\n"
+                 : "set view map\n");
+  if (!map.contours.empty()) {
+    absl::StrAppend(script, "set contour base\nset cntrparam levels discrete ");
+    for (size_t i = 0; i < map.contours.size(); ++i) {
+      absl::StrAppend(script, i == 0 ? "" : ", ", map.contours[i]);
+    }
+    // The first line style of contours follows that of the plot.
+    absl::StrAppend(script, "\nset cntrlabel onecolor\n");
+  }
+  absl::StrAppend(script, "splot $data_", index,
+                  " using 1:2:3 with lines linecolor rgb ",
+                  map.contours.empty() ? "'#ffffff' linewidth 0.1"
+                                       : "'#ffffff' linewidth 1.2",
+                  map.relief ? "" : " nosurface", " notitle\n",
+                  "unset pm3d\nunset contour\nset key\nset colorbox\n");
+}
+
 // Runs gnuplot on a script file; its error output becomes the message.
 absl::Status RunGnuplot(const std::string& script_path,
                         const std::string& error_path) {
@@ -173,11 +225,12 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   const int panels = static_cast<int>(figure.panels.size());
   const int rows = std::max(1, (panels + columns - 1) / columns);
   std::string script;
-  absl::StrAppend(&script, "set terminal ", terminal, " size ",
-                  columns * kPanelWidth, ",",
-                  rows * (kPanelHeight + LegendHeight(figure)) + kTitleHeight,
-                  terminal == "svg" ? " dynamic" : "",
-                  " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(
+      &script, "set terminal ", terminal, " size ",
+      columns * figure.panel_width, ",",
+      rows * (figure.panel_height + LegendHeight(figure)) + kTitleHeight,
+      terminal == "svg" ? " dynamic" : "",
+      " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
   absl::StrAppend(
       &script,
@@ -188,7 +241,14 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
       "set border linecolor rgb '#444444'\n");
   absl::StrAppend(&script, "set multiplot layout ", rows, ",", columns,
                   " title ", Quoted(figure.title), " noenhanced\n");
-  for (int i = 0; i < panels; ++i) AppendPanel(figure.panels[i], i, &script);
+  for (int i = 0; i < panels; ++i) {
+    const Panel& panel = figure.panels[i];
+    if (panel.map.has_value()) {
+      AppendMapPanel(panel, i, &script);
+    } else {
+      AppendPanel(panel, i, &script);
+    }
+  }
   absl::StrAppend(&script, "unset multiplot\nunset output\n");
   return script;
 }

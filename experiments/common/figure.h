@@ -1,6 +1,7 @@
 // Figures by gnuplot, as PNG and SVG.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,32 @@ struct Axis {
   bool logarithmic = false;
 };
 
+// Values over a regular grid, in colours that remain ordered in grey.
+struct HeatMap {
+  // Of the first and the last column and row.
+  double x_first = 0.0;
+  double x_last = 1.0;
+  double y_first = 0.0;
+  double y_last = 1.0;
+  int columns = 0;  // at least 2, and so many rows
+  // Row by row, from y_first.
+  std::vector<double> value;
+  // Of the colours; both equal: those of the values.
+  double minimum = 0.0;
+  double maximum = 0.0;
+  // Lines where the value is one of these.
+  std::vector<double> contours;
+  // Drawn as a surface in space instead of seen from above.
+  bool relief = false;
+};
+
+// Series, or a map.
 struct Panel {
   std::string title;
   Axis x;
   Axis y;
   std::vector<Series> series;
+  std::optional<HeatMap> map;
 };
 
 // Panels in a grid, row by row.
@@ -40,6 +62,9 @@ struct Figure {
   int columns = 1;
   // Below each panel instead of inside: for more lines than leave room.
   bool legend_below = false;
+  // Pixels.
+  int panel_width = 360;
+  int panel_height = 300;
   std::vector<Panel> panels;
 };
 

@@ -45,9 +45,11 @@ at::Tensor SphericalShells::Sample(int64_t samples,
   if (centres.size() == 1) {
     x.select(1, 0).add_(centres[0]);
   } else {
+    const auto count = static_cast<int64_t>(centres.size());
     const at::Tensor index =
-        at::randint(static_cast<int64_t>(centres.size()), {samples},
-                    random.generator(), options.dtype(at::kLong));
+        balanced ? at::arange(samples, options.dtype(at::kLong)) % count
+                 : at::randint(count, {samples}, random.generator(),
+                               options.dtype(at::kLong));
     x.select(1, 0).add_(at::tensor(at::ArrayRef<double>(centres), options)
                             .index_select(0, index));
   }

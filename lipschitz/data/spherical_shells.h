@@ -12,13 +12,16 @@
 
 namespace lipschitz {
 
-// A sphere of the given radius around a centre that is drawn uniformly from a
-// list for every sample.
+// A sphere of the given radius around one centre of a list, all equally likely.
 struct SphericalShells {
   int64_t dim = 1;
   double radius = 1.0;
   // First coordinates of the centres; their other coordinates are zero.
   std::vector<double> centres = {0.0};
+  // Sample i is around centre i mod their number, so that two samples of equal
+  // size have as much mass around each; otherwise every sample draws its
+  // centre.
+  bool balanced = false;
 
   absl::Status Validate() const;
 

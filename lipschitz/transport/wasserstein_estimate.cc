@@ -326,6 +326,15 @@ std::string CriticOptimizerName(CriticOptimizer optimizer) {
   return optimizer == CriticOptimizer::kAdam ? "adam" : "aggmo";
 }
 
+absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name) {
+  for (const CriticOptimizer optimizer :
+       {CriticOptimizer::kAdam, CriticOptimizer::kAggMo}) {
+    if (name == CriticOptimizerName(optimizer)) return optimizer;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown optimizer '", name, "'; known: adam, aggmo"));
+}
+
 MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
                         const ActivationSpec& activation) {
   MlpConfig network;

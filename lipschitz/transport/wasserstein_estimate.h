@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,7 @@ enum class CriticOptimizer { kAdam, kAggMo };
 
 // "adam", "aggmo".
 std::string CriticOptimizerName(CriticOptimizer optimizer);
+absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name);
 
 // The layers of a critic of constant 1 from `norm` to |·|, whose GroupSort
 // versions are universal (Anil et al. 2019, theorems 3 and 4): l2: orthonormal

@@ -1,0 +1,274 @@
+#include "experiments/common/critic_experiment.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "lipschitz/base/float64_evaluation.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/diagnostics/gradient_norms.h"
+#include "lipschitz/layers/constraint.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+// How far K of a constrained critic may be above 1, and an estimate, relative
+// to it, above the exact distance, before the run fails.
+constexpr double kConstantAllowance = 1e-5;
+constexpr double kEstimateAllowance = 1e-6;
+
+// Gradients are taken at so many points between samples of P and of Q.
+constexpr int64_t kGradientPoints = 2000;
+constexpr uint64_t kGradientStream = 11;
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() ||
+         std::find(names.begin(), names.end(), name) != names.end();
+}
+
+WassersteinConfig Customised(WassersteinConfig config,
+                             const CriticSettings& settings) {
+  if (settings.hidden.has_value()) {
+    config.network.hidden = *settings.hidden;
+    // One for each layer; the first may differ from the others.
+    auto& constraints = config.network.constraints;
+    if (!constraints.empty()) {
+      constraints.resize(settings.hidden->size() + 1, constraints.back());
+    }
+  }
+  config.steps = settings.steps.value_or(config.steps);
+  config.batch_size = settings.batch_size.value_or(config.batch_size);
+  config.learning_rate = settings.learning_rate.value_or(config.learning_rate);
+  config.optimizer = settings.optimizer.value_or(config.optimizer);
+  return config;
+}
+
+Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
+              int version) {
+  Json json = {{"version", version}};
+  json.update(run.problem_config);
+  json["ground_norm"] = NormName(config.ground_norm);
+  json["hidden"] = absl::StrJoin(config.network.hidden, "-");
+  json["steps"] = config.steps;
+  json["batch_size"] = config.batch_size;
+  json["optimizer"] = CriticOptimizerName(config.optimizer);
+  json["learning_rate"] = config.learning_rate;
+  json["schedule"] = ScheduleName(config.schedule.kind);
+  json["max_grad_norm"] = config.max_grad_norm;
+  json["standardise"] = config.standardise;
+  json["test_samples"] = config.test_samples;
+  return json;
+}
+
+bool IsConstrained(const WassersteinConfig& config) {
+  const ConstraintKind kind = config.network.constraint.kind;
+  return kind != ConstraintKind::kNone && kind != ConstraintKind::kParseval;
+}
+
+// Points on segments between samples of P and of Q, as the critic sees them.
+torch::Tensor PointsBetween(const CriticProblem& problem,
+                            const WassersteinEstimate& estimate,
+                            uint64_t seed) {
+  const RandomSource random(StreamSeed(seed, kGradientStream));
+  torch::Tensor p = problem.p_samples;
+  torch::Tensor q = problem.q_samples;
+  if (!p.defined()) {
+    p = problem.p(kGradientPoints, random);
+    q = problem.q(kGradientPoints, random);
+  }
+  const int64_t n = std::min({p.size(0), q.size(0), kGradientPoints});
+  const torch::Tensor t = torch::rand({n, 1}, random.generator(),
+                                      torch::TensorOptions(torch::kDouble));
+  const torch::Tensor x = t * p.narrow(0, 0, n).to(torch::kDouble) +
+                          (1 - t) * q.narrow(0, 0, n).to(torch::kDouble);
+  return (x - estimate.shift) / estimate.scale;
+}
+
+absl::StatusOr<torch::Tensor> GradientNormsBetween(
+    const CriticProblem& problem, WassersteinEstimate& estimate,
+    const WassersteinConfig& config) {
+  const Float64Evaluation evaluation(*estimate.critic);
+  return InputGradientNorms(
+      *estimate.critic,
+      PointsBetween(problem, estimate, config.seed).to(config.device),
+      config.ground_norm);
+}
+
+absl::Status Verdict(const DualEstimate& estimate, double exact,
+                     const WassersteinConfig& config) {
+  // Written so that a value that is not a number fails too.
+  if (IsConstrained(config) &&
+      !(estimate.lipschitz_constant <= 1.0 + kConstantAllowance)) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("certificate broken: the constrained critic has the "
+                        "proven constant %.9f",
+                        estimate.lipschitz_constant));
+  }
+  if (!(estimate.value <= exact * (1.0 + kEstimateAllowance))) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "certificate broken: the estimate %.9g, divided by the proven K = "
+        "%.9f, is above the exact distance %.9g",
+        estimate.value, estimate.lipschitz_constant, exact));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RunOutcome> Execute(const CriticRun& run,
+                                   WassersteinConfig config,
+                                   const RunContext& context) {
+  config.seed = context.seed;
+  config.device = context.device;
+  config.checkpoint = context.checkpoint;
+  const WassersteinHooks hooks = {context.progress, context.notice,
+                                  context.stop_requested};
+  LIPSCHITZ_ASSIGN_OR_RETURN(const CriticProblem problem,
+                             run.problem(context.seed));
+  auto estimated =
+      problem.p_samples.defined()
+          ? EstimateWasserstein(problem.p_samples, problem.q_samples, config,
+                                hooks)
+          : EstimateWasserstein(problem.p, problem.q, config, hooks);
+  LIPSCHITZ_RETURN_IF_ERROR(estimated.status());
+  const DualEstimate& estimate = estimated->estimate;
+  LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor norms,
+                             GradientNormsBetween(problem, *estimated, config));
+
+  RunOutcome outcome;
+  outcome.metrics = {
+      {"wasserstein_estimate", estimate.value},
+      {"wasserstein_exact", problem.exact},
+      {"estimate_over_exact", estimate.value / problem.exact},
+      {"standard_error", estimate.standard_error},
+      // What the estimate is before it is divided by K: no bound on W1 where
+      // K is above 1.
+      {"mean_difference", estimate.value * estimate.lipschitz_constant},
+      {"gradient_norm_mean", norms.mean().item<double>()}};
+  outcome.lipschitz =
+      LipschitzRecord{config.ground_norm, estimate.lipschitz_constant,
+                      norms.max().item<double>()};
+  outcome.history = estimated->training.history;
+  outcome.seconds = estimated->training.seconds;
+  outcome.verdict = Verdict(estimate, problem.exact, config);
+  if (run.examine) {
+    LIPSCHITZ_RETURN_IF_ERROR(run.examine(*estimated, &outcome));
+  }
+  return outcome;
+}
+
+Summary OfConstant(const VariantRecords& group) {
+  std::vector<double> values;
+  for (const Record* record : group.ok) {
+    values.push_back(record->lipschitz ? record->lipschitz->upper_bound
+                                       : std::nan(""));
+  }
+  return Summarise(values);
+}
+
+Summary OfSeconds(const VariantRecords& group) {
+  std::vector<double> values;
+  for (const Record* record : group.ok) values.push_back(record->wall_seconds);
+  return Summarise(values);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
+    const CommonSettings& common) const {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<CriticRun> critic_runs,
+                             Runs(common));
+  std::vector<Run> runs;
+  for (const CriticRun& critic_run : critic_runs) {
+    if (!Contains(settings_.activations,
+                  VariantText(critic_run.variant, "activation")) ||
+        !Contains(settings_.constraints,
+                  VariantText(critic_run.variant, "constraint"))) {
+      continue;
+    }
+    const WassersteinConfig config = Customised(critic_run.config, settings_);
+    LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
+    if (config.steps < 1 || !(config.learning_rate > 0.0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("steps and learning_rate must be positive, got ",
+                       config.steps, " and ", config.learning_rate));
+    }
+    Run run;
+    run.variant = critic_run.variant;
+    run.dataset = critic_run.dataset;
+    run.label = critic_run.slug;
+    run.config = ConfigOf(critic_run, config, version());
+    run.slug = MakeSlug(critic_run.slug, common.preset,
+                        ConfigOf(critic_run, critic_run.config, version()),
+                        &run.config);
+    run.execute = [critic_run, config](const RunContext& context) {
+      return Execute(critic_run, config, context);
+    };
+    runs.push_back(std::move(run));
+  }
+  if (runs.empty()) {
+    return absl::InvalidArgumentError(
+        "nothing to run: no variant of this preset has the --activation and "
+        "the --constraint that were given");
+  }
+  return runs;
+}
+
+Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
+  Table table;
+  table.title = table_title();
+  const auto keys = table_keys();
+  for (const auto& [key, title] : keys) table.columns.push_back({title});
+  for (const Column& column :
+       std::vector<Column>{{"estimate", {5, true}},
+                           {"exact", {4, false}},
+                           {"estimate / exact", {5, true}},
+                           {"K", {7, false}},
+                           {"mean difference", {4, false}},
+                           {"gradient norm", {3, true}},
+                           {"seconds", {1, false}},
+                           {"seeds"},
+                           {"failed"}}) {
+    table.columns.push_back(column);
+  }
+  for (const VariantRecords& group : GroupByVariant(records)) {
+    std::vector<Cell> row;
+    for (const auto& [key, title] : keys) {
+      row.emplace_back(VariantText(group.variant, key));
+    }
+    for (const char* metric :
+         {"wasserstein_estimate", "wasserstein_exact", "estimate_over_exact"}) {
+      row.emplace_back(SummariseMetric(group, metric));
+    }
+    row.emplace_back(OfConstant(group));
+    for (const char* metric : {"mean_difference", "gradient_norm_mean"}) {
+      row.emplace_back(SummariseMetric(group, metric));
+    }
+    row.emplace_back(OfSeconds(group));
+    row.emplace_back(absl::StrCat(group.ok.size()));
+    row.emplace_back(absl::StrCat(group.failed));
+    table.rows.push_back(std::move(row));
+  }
+  table.notes = {absl::StrCat(
+      "Estimate: the critic's mean difference between samples of P and of Q, "
+      "divided by its proven constant K: at most W1. Where there is no "
+      "constraint the mean difference itself is no bound. Gradient norm: mean "
+      "over points between samples of P and Q. Mean ± standard deviation over "
+      "seeds. Preset: ",
+      records.empty() ? "none" : records[0].preset, ".")};
+  return table;
+}
+
+absl::Status CriticExperiment::WriteReport(
+    const std::string& results_dir, const std::string& stem,
+    const std::vector<Record>& records) const {
+  return WriteTable(results_dir, stem, MakeTable(records));
+}
+
+std::string VariantText(const Json& variant, const std::string& key) {
+  if (!variant.contains(key)) return "";
+  const Json& value = variant.at(key);
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace lipschitz::experiments

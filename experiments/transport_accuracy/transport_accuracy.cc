@@ -1,0 +1,134 @@
+#include "experiments/transport_accuracy/transport_accuracy.h"
+
+#include <torch/types.h>
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "experiments/common/image_data.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/transport/exact_wasserstein.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+constexpr uint64_t kSampleStream = 21;
+
+// A mixture of so many Gaussians, all equally likely. The centres are standard
+// normal and follow from the seed alone.
+constexpr int64_t kComponents = 4;
+constexpr double kComponentDeviation = 0.5;
+
+torch::Tensor MixtureSamples(int64_t n, int64_t dim,
+                             const RandomSource& random) {
+  const torch::Tensor centres =
+      torch::randn({kComponents, dim}, random.generator());
+  const torch::Tensor component = torch::randint(
+      kComponents, {n}, random.generator(), torch::TensorOptions(torch::kLong));
+  return centres.index_select(0, component) +
+         kComponentDeviation * torch::randn({n, dim}, random.generator());
+}
+
+// n of the images whose class is below 5, or of the others, (n, pixels).
+absl::StatusOr<torch::Tensor> HalfOf(const LabelledImages& images, bool lower,
+                                     int64_t n, const RandomSource& random) {
+  const torch::Tensor mine =
+      (lower ? images.labels < 5 : images.labels >= 5).nonzero().squeeze(1);
+  if (mine.numel() < n) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "needs ", n, " training images of the classes ",
+        lower ? "0 to 4" : "5 to 9", ", there are ", mine.numel()));
+  }
+  const torch::Tensor chosen = mine.index_select(
+      0, torch::randperm(mine.numel(), random.generator()).narrow(0, 0, n));
+  LabelledImages half;
+  half.images = images.images.index_select(0, chosen);
+  half.labels = images.labels.index_select(0, chosen);
+  return FlatPixels(half);
+}
+
+absl::StatusOr<CriticProblem> WithExact(torch::Tensor p, torch::Tensor q) {
+  CriticProblem problem;
+  problem.p_samples = std::move(p);
+  problem.q_samples = std::move(q);
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const OptimalTransport optimum,
+      SolveTransport({problem.p_samples, {}}, {problem.q_samples, {}},
+                     Norm::kL2));
+  problem.exact = optimum.value;
+  return problem;
+}
+
+struct Data {
+  std::string name;
+  std::string dataset;
+  std::function<absl::StatusOr<CriticProblem>(uint64_t seed)> problem;
+};
+
+std::vector<Data> AllData(std::shared_ptr<const ImageDataset> images,
+                          int64_t n) {
+  std::vector<Data> all;
+  for (const int64_t dim : {2, 16}) {
+    all.push_back(
+        {absl::StrCat("mixtures_", dim, "d"), "", [dim, n](uint64_t seed) {
+           const RandomSource random(StreamSeed(seed, kSampleStream));
+           const torch::Tensor p = MixtureSamples(n, dim, random);
+           return WithExact(p, MixtureSamples(n, dim, random));
+         }});
+  }
+  all.push_back({absl::StrCat(images->name, "_halves"), images->name,
+                 [images, n](uint64_t seed) -> absl::StatusOr<CriticProblem> {
+                   const RandomSource random(StreamSeed(seed, kSampleStream));
+                   LIPSCHITZ_ASSIGN_OR_RETURN(
+                       torch::Tensor p, HalfOf(images->train, true, n, random));
+                   LIPSCHITZ_ASSIGN_OR_RETURN(
+                       torch::Tensor q,
+                       HalfOf(images->train, false, n, random));
+                   return WithExact(std::move(p), std::move(q));
+                 }});
+  return all;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
+    const CommonSettings& common) const {
+  struct Variant {
+    const char* constraint;
+    const char* activation;
+  };
+  static constexpr Variant kVariants[] = {
+      {"stiefel", "relu"},       {"stiefel", "maxmin"},
+      {"stiefel", "groupsort4"}, {"stiefel", "fullsort"},
+      {"spectral", "fullsort"},  {"none", "relu"}};
+  const bool smoke = common.preset == Preset::kSmoke;
+  const int64_t samples = smoke ? 32 : 512;
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto images, LoadImages(common));
+  std::vector<CriticRun> runs;
+  for (const Data& data : AllData(images, samples)) {
+    for (const Variant& variant : kVariants) {
+      CriticRun run;
+      run.variant = {{"activation", variant.activation},
+                     {"constraint", variant.constraint},
+                     {"samples", data.name}};
+      run.slug = absl::StrCat(data.name, "-", variant.constraint, "-",
+                              variant.activation);
+      run.dataset = data.dataset;
+      run.problem_config = {{"samples", samples}};
+      run.problem = data.problem;
+      run.config.network.hidden = smoke ? std::vector<int64_t>{16, 16}
+                                        : std::vector<int64_t>{256, 256, 256};
+      run.config.batch_size = 0;
+      run.config.steps = smoke ? 40 : 1500;
+      if (common.preset == Preset::kPaper) run.config.steps = 6000;
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
+                                 ParseActivation(variant.activation));
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
+                                 ParseConstraint(variant.constraint));
+      runs.push_back(std::move(run));
+    }
+  }
+  return runs;
+}
+
+}  // namespace lipschitz::experiments

@@ -16,8 +16,14 @@ constexpr double kExactDistance = 1.0;
 struct Sizes {
   std::vector<int64_t> dimensions;
   std::vector<int64_t> depths;
-  int64_t width = 256;
+  // Dimensions in which FullSort alone is trained, with the first depth.
+  std::vector<int64_t> more_dimensions;
+  int64_t least_width = 256;
   WassersteinConfig config;
+
+  // A narrower layer than its input of orthonormal rows projects it, and the
+  // critic could see only part of the sphere.
+  int64_t Width(int64_t dim) const { return std::max(least_width, dim); }
 };
 
 Sizes SizesFor(Preset preset) {
@@ -28,19 +34,18 @@ Sizes SizesFor(Preset preset) {
     case Preset::kSmoke:
       sizes.dimensions = {16};
       sizes.depths = {2};
-      sizes.width = 16;
+      sizes.least_width = 16;
       sizes.config.steps = 60;
       sizes.config.test_samples = 300;
       break;
     case Preset::kQuick:
       sizes.dimensions = {128};
       sizes.depths = {3};
-      sizes.width = 256;
+      sizes.more_dimensions = {256, 512};
       break;
     case Preset::kPaper:
       sizes.dimensions = {128, 256, 512};
       sizes.depths = {3, 7};
-      sizes.width = 512;
       sizes.config.steps = 3000;
       break;
   }
@@ -72,7 +77,7 @@ absl::StatusOr<std::vector<CriticRun>> HighDimensionalConeExperiment::Runs(
         absl::StrCat("d", dim, "-", depth, "x-", constraint, "-", activation);
     run.problem_config = {{"dimension", dim}};
     run.config = sizes.config;
-    run.config.network.hidden.assign(depth, sizes.width);
+    run.config.network.hidden.assign(depth, sizes.Width(dim));
     LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
                                ParseActivation(activation));
     LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
@@ -97,6 +102,9 @@ absl::StatusOr<std::vector<CriticRun>> HighDimensionalConeExperiment::Runs(
         LIPSCHITZ_RETURN_IF_ERROR(add(dim, depth, "spectral", activation));
       }
     }
+  }
+  for (const int64_t dim : sizes.more_dimensions) {
+    LIPSCHITZ_RETURN_IF_ERROR(add(dim, sizes.depths[0], "stiefel", "fullsort"));
   }
   return runs;
 }

@@ -89,6 +89,24 @@ std::vector<Data> AllData(std::shared_ptr<const ImageDataset> images,
   return all;
 }
 
+void SetSizes(Preset preset, WassersteinConfig* config) {
+  config->batch_size = 0;
+  switch (preset) {
+    case Preset::kSmoke:
+      config->network.hidden = {16, 16};
+      config->steps = 40;
+      break;
+    case Preset::kQuick:
+      config->network.hidden = {128, 128, 128};
+      config->steps = 1000;
+      break;
+    case Preset::kPaper:
+      config->network.hidden = {256, 256, 256};
+      config->steps = 1500;
+      break;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(

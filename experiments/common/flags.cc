@@ -2,13 +2,9 @@
 
 #include <gflags/gflags.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <vector>
-
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "experiments/common/paths.h"
+#include "experiments/common/program.h"
 #include "lipschitz/base/status.h"
 
 DEFINE_string(preset, "quick", "Size of the runs: smoke, quick or paper.");
@@ -31,59 +27,16 @@ DEFINE_int64(checkpoint_steps, 0,
              "A checkpoint every so many optimiser steps, beside the one every "
              "30 seconds; 0: none.");
 
-namespace GFLAGS_NAMESPACE {
-// Defined by gflags for exactly this purpose, but not declared in its header.
-extern void (*gflags_exitfunc)(int);
-}  // namespace GFLAGS_NAMESPACE
-
 namespace lipschitz::experiments {
-namespace {
-
-constexpr int kBadFlags = 2;
-
-bool IsSet(const char* flag) {
-  std::string value;
-  return gflags::GetCommandLineOption(flag, &value) && value == "true";
-}
-
-}  // namespace
 
 void ParseFlags(int argc, char** argv, const std::string& usage) {
-  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kBadFlags); };
-  gflags::SetUsageMessage(usage);
-  // gflags opens the file itself, in the folder that `bazel run` chose.
-  std::vector<std::string> arguments(argv, argv + argc);
-  for (int i = 1; i < argc; ++i) {
-    for (const std::string prefix : {"--flagfile=", "-flagfile="}) {
-      if (!absl::StartsWith(arguments[i], prefix)) continue;
-      arguments[i] = prefix + UserPath(arguments[i].substr(prefix.size()));
-      argv[i] = arguments[i].data();
-    }
-  }
-  gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
-  if (IsSet("help") || IsSet("helpfull") || IsSet("helpshort")) {
-    gflags::ShowUsageWithFlagsRestrict(argv[0], "experiments/");
-    std::exit(0);
-  }
-  // What else gflags answers by itself (--version, --helpxml, ...).
-  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(0); };
-  gflags::HandleCommandLineHelpFlags();
-  if (argc > 1) {
-    std::fprintf(stderr,
-                 "ERROR: '%s' is not a flag; flags look like --seed=1 (see "
-                 "--help)\n",
-                 argv[1]);
-    std::exit(kBadFlags);
-  }
+  ParseCommandLine(argc, argv, usage, "experiments/");
 }
 
 absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
   CommonSettings settings;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.preset, ParsePreset(FLAGS_preset));
-  if (FLAGS_seed > kLargestSeed) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--seed must be at most ", kLargestSeed, ", got ", FLAGS_seed));
-  }
+  LIPSCHITZ_RETURN_IF_ERROR(CheckSeed(FLAGS_seed));
   settings.seed = FLAGS_seed;
   settings.results_dir = FLAGS_results_dir.empty()
                              ? WorkspacePath("results")
@@ -96,10 +49,7 @@ absl::StatusOr<CommonSettings> CommonSettingsFromFlags() {
         absl::StrCat("unknown dataset '", settings.dataset,
                      "'; known: auto, mnist, fashion_mnist, cifar10"));
   }
-  if (FLAGS_threads < 0 || FLAGS_threads > 1024) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--threads must be between 0 and 1024, got ", FLAGS_threads));
-  }
+  LIPSCHITZ_RETURN_IF_ERROR(CheckThreads(FLAGS_threads));
   settings.threads = FLAGS_threads;
   LIPSCHITZ_ASSIGN_OR_RETURN(settings.device, ResolveDevice(FLAGS_device));
   settings.resume = FLAGS_resume;

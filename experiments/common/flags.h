@@ -9,9 +9,7 @@
 
 namespace lipschitz::experiments {
 
-// Parses the command line (gflags, with --flagfile). Exits with 2 on a flag
-// that is unknown or malformed and on an argument that is no flag, with 0 after
-// --help.
+// ParseCommandLine, with the flags of all experiments in --help.
 void ParseFlags(int argc, char** argv, const std::string& usage);
 
 // The common flags, checked. InvalidArgument names the flag.

@@ -1,8 +1,7 @@
 #include "experiments/common/main.h"
 
-#include <atomic>
-#include <csignal>
 #include <cstdio>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -10,49 +9,9 @@
 #include "experiments/common/progress.h"
 #include "experiments/common/record.h"
 #include "experiments/common/runner.h"
-#include "lipschitz/base/blas.h"
-#include "lipschitz/base/processor.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
-namespace {
-
-std::atomic<bool> stop_requested{false};
-
-void OnSignal(int signal) {
-  stop_requested = true;
-  std::signal(signal, SIG_DFL);
-}
-
-}  // namespace
-
-int ReportFailure(const absl::Status& status) {
-  std::fprintf(stderr, "ERROR: %s\n", std::string(status.message()).c_str());
-  return kExitFailed;
-}
-
-int ReportError(const absl::Status& status) {
-  const int failed = ReportFailure(status);
-  return absl::IsInvalidArgument(status) || absl::IsNotFound(status)
-             ? kExitBadInput
-             : failed;
-}
-
-void WarnAboutBlas() {
-  const BlasInfo blas = DetectBlas();
-  if (blas.IsReference()) {
-    std::fputs(ReferenceBlasWarning(blas).c_str(), stderr);
-  }
-  if (MissesAvx512(blas, HasAvx512())) {
-    std::fputs(Avx512Hint(blas).c_str(), stderr);
-  }
-}
-
-std::function<bool()> StopOnInterrupt() {
-  std::signal(SIGINT, OnSignal);
-  std::signal(SIGTERM, OnSignal);
-  return [] { return stop_requested.load(); };
-}
 
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir) {

@@ -116,6 +116,16 @@ Record Parse(const Json& json) {
 
 }  // namespace
 
+Json HistoryToJson(const History& history) {
+  Json json = Json::array();
+  for (const HistoryEntry& entry : history) {
+    Json item = {{"step", entry.step}};
+    for (const auto& [name, value] : entry.metrics) item[name] = value;
+    json.push_back(item);
+  }
+  return json;
+}
+
 Json Record::ToJson() const {
   Json json;
   json["schema"] = kSchema;
@@ -135,12 +145,7 @@ Json Record::ToJson() const {
                          {"upper_bound", lipschitz->upper_bound},
                          {"lower_bound", lipschitz->lower_bound}};
   }
-  json["history"] = Json::array();
-  for (const HistoryEntry& entry : history) {
-    Json item = {{"step", entry.step}};
-    for (const auto& [name, value] : entry.metrics) item[name] = value;
-    json["history"].push_back(item);
-  }
+  json["history"] = HistoryToJson(history);
   json["config"] = config;
   json["environment"] = environment;
   json["wall_seconds"] = wall_seconds;

@@ -24,6 +24,9 @@ struct LipschitzRecord {
   double lower_bound = 0.0;  // attained by a pair of points
 };
 
+// [{"step": 100, "loss": ...}, ...].
+Json HistoryToJson(const History& history);
+
 // One JSON file, results/records/EXPERIMENT/SLUG-sSEED.json.
 struct Record {
   static constexpr int kSchema = 1;

@@ -87,6 +87,18 @@ int PhysicalCores() {
   return std::min(logical, static_cast<int>(cores.size()));
 }
 
+absl::Status CheckSeed(uint64_t seed) {
+  if (seed <= kLargestSeed) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--seed must be at most ", kLargestSeed, ", got ", seed));
+}
+
+absl::Status CheckThreads(int threads) {
+  if (threads >= 0 && threads <= 1024) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--threads must be between 0 and 1024, got ", threads));
+}
+
 void SetSeed(uint64_t seed) { at::manual_seed(seed); }
 
 void SetThreads(int threads) {

@@ -53,6 +53,10 @@ CommonSettings SettingsOf(Preset preset);
 // The number of cores of this machine, hyper-threads not counted; at least 1.
 int PhysicalCores();
 
+// InvalidArgument for a value of --seed or --threads that cannot be used.
+absl::Status CheckSeed(uint64_t seed);
+absl::Status CheckThreads(int threads);
+
 // Seeds LibTorch's generators and sets the number of threads of LibTorch and
 // its BLAS. Called before anything is built. OMP_NUM_THREADS in the environment
 // may hold the BLAS to fewer.

@@ -2,12 +2,12 @@
 #include <gflags/gflags.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "experiments/common/paths.h"
+#include "experiments/common/program.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
@@ -29,24 +29,13 @@ DEFINE_string(arithmetic, "float64",
 DEFINE_bool(any_range, false, "Accepts pixels outside [0, 1].");
 DEFINE_string(output, "", "Where the CSV goes; empty: standard output.");
 
-namespace GFLAGS_NAMESPACE {
-// Defined by gflags for exactly this purpose, but not declared in its header.
-extern void (*gflags_exitfunc)(int);
-}  // namespace GFLAGS_NAMESPACE
-
 namespace lipschitz::tools {
 namespace {
 
+using experiments::PrintResult;
+using experiments::ReportBadInput;
+using experiments::ReportFailure;
 using experiments::UserPath;
-
-constexpr int kDone = 0;
-constexpr int kFailed = 1;
-constexpr int kBadInput = 2;
-
-int Fail(const absl::Status& status, int exit_status) {
-  std::fprintf(stderr, "ERROR: %s\n", std::string(status.message()).c_str());
-  return exit_status;
-}
 
 std::string UserFile(const std::string& path) {
   return path.empty() ? path : UserPath(path);
@@ -75,48 +64,26 @@ absl::StatusOr<ReportSettings> SettingsFromFlags() {
 
 int Main() {
   const auto settings = SettingsFromFlags();
-  if (!settings.ok()) return Fail(settings.status(), kBadInput);
+  if (!settings.ok()) return ReportBadInput(settings.status());
   const auto report = MakeReport(*settings);
-  if (!report.ok()) return Fail(report.status(), kBadInput);
-  if (FLAGS_output.empty()) {
-    std::fputs(report->csv.c_str(), stdout);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      return Fail(absl::UnavailableError("cannot write to standard output"),
-                  kFailed);
-    }
-  } else {
-    const absl::Status written =
-        WriteFileAtomically(UserFile(FLAGS_output), report->csv);
-    if (!written.ok()) return Fail(written, kFailed);
-  }
+  if (!report.ok()) return ReportBadInput(report.status());
+  const absl::Status written =
+      FLAGS_output.empty()
+          ? PrintResult(report->csv)
+          : WriteFileAtomically(UserFile(FLAGS_output), report->csv);
+  if (!written.ok()) return ReportFailure(written);
   std::fputs(report->summary.c_str(), stderr);
-  return kDone;
+  return experiments::kExitDone;
 }
 
 }  // namespace
 }  // namespace lipschitz::tools
 
 int main(int argc, char** argv) {
-  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) {
-    std::exit(lipschitz::tools::kBadInput);
-  };
-  gflags::SetUsageMessage(
+  lipschitz::experiments::ParseCommandLine(
+      argc, argv,
       "Certified radii of images under a saved model, as CSV: no image within "
-      "that distance has another class.");
-  gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
-  std::string help;
-  if (gflags::GetCommandLineOption("help", &help) && help == "true") {
-    gflags::ShowUsageWithFlagsRestrict(argv[0], "tools/certify/");
-    return lipschitz::tools::kDone;
-  }
-  // What else gflags answers by itself (--version, --helpxml, ...).
-  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(0); };
-  gflags::HandleCommandLineHelpFlags();
-  if (argc > 1) {
-    return lipschitz::tools::Fail(
-        absl::InvalidArgumentError(
-            absl::StrCat("'", argv[1], "' is not a flag (see --help)")),
-        lipschitz::tools::kBadInput);
-  }
+      "that distance has another class.",
+      "tools/certify/");
   return lipschitz::tools::Main();
 }

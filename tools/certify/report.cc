@@ -5,18 +5,17 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/certificate.h"
 #include "lipschitz/certify/certified_accuracy.h"
 #include "lipschitz/models/saved_model.h"
 #include "tools/certify/inputs.h"
+#include "tools/decimal.h"
 
 namespace lipschitz::tools {
 namespace {
@@ -26,14 +25,6 @@ std::string Exact(double value) {
   char text[32];
   const auto end = std::to_chars(text, text + sizeof(text), value).ptr;
   return std::string(text, end);
-}
-
-// Nine digits of a positive number, upwards.
-std::string NineDigitsUp(double value) {
-  const std::string nearest = absl::StrFormat("%.9g", value);
-  return std::strtod(nearest.c_str(), nullptr) >= value
-             ? nearest
-             : absl::StrFormat("%.9g", value * (1.0 + 5e-9));
 }
 
 std::string Csv(const Certificates& certificates, bool labelled,

@@ -24,6 +24,7 @@
 #include "lipschitz/certify/pairwise_constant.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/data/cifar10.h"
+#include "lipschitz/data/csv.h"
 #include "lipschitz/data/idx.h"
 #include "lipschitz/data/image_dataset.h"
 #include "lipschitz/data/labelled_images.h"

@@ -148,6 +148,14 @@ std::string SizesText(const std::vector<int64_t>& sizes) {
   return absl::StrJoin(sizes, " x ");
 }
 
+std::string Excerpt(const std::string& text) {
+  std::string excerpt = text.substr(0, 80);
+  std::replace_if(
+      excerpt.begin(), excerpt.end(), [](char c) { return c < 32 || c > 126; },
+      '?');
+  return excerpt;
+}
+
 std::string FirstBytesText(const std::string& bytes) {
   std::string text;
   for (size_t i = 0; i < bytes.size() && i < 4; ++i) {

@@ -59,6 +59,9 @@ class ByteSource {
 // "60000 x 28 x 28".
 std::string SizesText(const std::vector<int64_t>& sizes);
 
+// Text of a file for an error: no more than a line of printable characters.
+std::string Excerpt(const std::string& text);
+
 // The first bytes in hexadecimal, for errors about a magic number, with a hint
 // where they are those of a web page.
 std::string FirstBytesText(const std::string& bytes);

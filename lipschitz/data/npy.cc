@@ -136,15 +136,6 @@ class HeaderParser {
   std::set<std::string> seen_;  // keys
 };
 
-// Text of a file for an error: no more than a line of printable characters.
-std::string Excerpt(const std::string& text) {
-  std::string excerpt = text.substr(0, 80);
-  std::replace_if(
-      excerpt.begin(), excerpt.end(), [](char c) { return c < 32 || c > 126; },
-      '?');
-  return excerpt;
-}
-
 absl::StatusOr<at::ScalarType> TypeOf(const std::string& descr,
                                       const ByteSource& source) {
   const char order = descr.empty() ? '?' : descr[0];

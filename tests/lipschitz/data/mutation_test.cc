@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 #include "lipschitz/data/cifar10.h"
+#include "lipschitz/data/csv.h"
 #include "lipschitz/data/idx.h"
 #include "lipschitz/data/npy.h"
 #include "tests/testing/data_files.h"
@@ -174,6 +175,25 @@ TEST(Mutation, Npy) {
   Fuzz(Gzip(raw), 60, [&](const std::string& input) {
     return ParseNpy(kName, input).status();
   });
+}
+
+TEST(Mutation, Csv) {
+  const std::string text =
+      "x,\"y, in m\"\r\n1.5,-2\r\n\"3e2\", 4\r\n0.25,+6.125\r\n";
+  ASSERT_TRUE(ParseCsv(kName, text).ok());
+  const MemoryLimit limit(64 << 20);
+  const int accepted = Fuzz(text, 70, [&](const std::string& input) {
+    const auto result = ParseCsv(kName, input);
+    if (result.ok()) {
+      EXPECT_EQ(result->dim(), 2);
+      EXPECT_GT(result->numel(), 0);
+      EXPECT_TRUE(result->isfinite().all().item<bool>());
+      // A digit and a separator each, but for the last one.
+      EXPECT_LE(2 * result->numel(), static_cast<int64_t>(input.size()) + 1);
+    }
+    return result.status();
+  });
+  EXPECT_GT(accepted, kMutations / 20);
 }
 
 // A gigabyte of zeros in five megabytes of gzip: no more of it is unzipped than

@@ -313,6 +313,10 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   result.held_out = source.held_out;
   result.p_samples = source.test.p.size(0);
   result.q_samples = source.test.q.size(0);
+  if (!source.validation.empty()) {
+    result.p_validation_samples = source.validation.p.size(0);
+    result.q_validation_samples = source.validation.q.size(0);
+  }
   critic->eval();
   result.critic = critic;
   result.shift = source.standardisation.shift;

@@ -105,6 +105,8 @@ struct WassersteinEstimate {
   bool held_out = false;
   int64_t p_samples = 0;  // of the test
   int64_t q_samples = 0;
+  int64_t p_validation_samples = 0;
+  int64_t q_validation_samples = 0;
 
   // In evaluation mode, (n, dim) → (n, 1), of (x − shift) / scale; times scale
   // it is a critic of x with the same constant. Without standardising 0 and 1.

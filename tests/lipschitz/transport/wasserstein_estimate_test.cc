@@ -60,6 +60,7 @@ TEST(EstimateWasserstein, NeverExceedsTheExactValueOnItsSamples) {
       EXPECT_FALSE(estimated->held_out);
       EXPECT_EQ(estimated->p_samples, 40);
       EXPECT_EQ(estimated->q_samples, 50);
+      EXPECT_EQ(estimated->p_validation_samples, 0);
     }
   }
 }
@@ -130,6 +131,8 @@ TEST(EstimateWasserstein, SplitsFixedSamples) {
   EXPECT_TRUE(estimated->held_out);
   EXPECT_EQ(estimated->p_samples, 30);
   EXPECT_EQ(estimated->q_samples, 15);
+  EXPECT_EQ(estimated->p_validation_samples, 20);
+  EXPECT_EQ(estimated->q_validation_samples, 10);
   EXPECT_EQ(estimated->step % config.report_every, 0);
 }
 

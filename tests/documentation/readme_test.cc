@@ -1,5 +1,6 @@
 // What the README shows is what the project has.
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -46,6 +47,30 @@ TEST(Readme, TheExampleBoundsTheDistanceFromBelow) {
   EXPECT_GT(value, 4.99);
   EXPECT_LE(value, 5.0 + 1e-5);
   EXPECT_LE(constant, 1.0 + 1e-5);
+}
+
+// The commands of the example, with a smaller critic.
+TEST(Readme, TheDistanceOfYourOwnSamplesIsFoundAsWritten) {
+  const std::string readme = ReadAll("README.md");
+  const size_t begin = readme.find("awk -v");
+  ASSERT_NE(begin, std::string::npos);
+  std::string commands =
+      readme.substr(begin, readme.find("```", begin) - begin);
+  const std::string bazel = "bazel run //tools:estimate_wasserstein --";
+  const size_t place = commands.find(bazel);
+  ASSERT_NE(place, std::string::npos) << commands;
+  commands.replace(place, bazel.size(),
+                   DataFile("tools/estimate_wasserstein/estimate_wasserstein") +
+                       " --hidden=16,16 --steps=150");
+  const auto run = testing::RunProcess(
+      {"/bin/sh", "-ec",
+       "cd " + testing::NewFolder("readme") + "\n" + commands});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  const std::string label = "| exact W1 of all samples";
+  const size_t row = run.standard_output.find(label);
+  ASSERT_NE(row, std::string::npos) << run.standard_output;
+  const size_t cell = run.standard_output.find(" | ", row) + 3;
+  EXPECT_NEAR(std::atof(run.standard_output.c_str() + cell), 5.0, 0.1);
 }
 
 // Rows of the tables in the READMEs, recognised by their first cell, are rows

@@ -1,0 +1,77 @@
+#include "tools/estimate_wasserstein/exact.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/layers/sequential.h"
+#include "lipschitz/transport/dual_estimate.h"
+#include "lipschitz/transport/exact_wasserstein.h"
+
+namespace lipschitz::tools {
+namespace {
+
+// Allowances for float64 rounding: of the exact value, and of the coordinates
+// from which distances and the critic's values are computed.
+constexpr double kRelativeTolerance = 1e-9;
+constexpr double kCoordinateTolerance = 1e-12;
+
+absl::StatusOr<ExactDistance> Solve(const SamplePair& samples,
+                                    Norm ground_norm) {
+  ExactDistance exact;
+  if (samples.p.size(1) == 1) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        exact.value, WassersteinOnTheLine({samples.p, {}}, {samples.q, {}}));
+    return exact;
+  }
+  const auto solved =
+      SolveTransport({samples.p, {}}, {samples.q, {}}, ground_norm);
+  if (absl::IsResourceExhausted(solved.status())) {
+    const auto side = static_cast<int64_t>(
+        std::sqrt(static_cast<double>(kMostTransportPairs)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(solved.status().message(), ", for example ", side,
+                     " samples a side; the estimate needs no exact solution"));
+  }
+  if (!solved.ok()) return solved.status();
+  exact.value = solved->value;
+  exact.gap = solved->gap;
+  return exact;
+}
+
+}  // namespace
+
+absl::StatusOr<ExactDistance> SolveExactly(const SamplePair& samples,
+                                           const WassersteinEstimate& estimate,
+                                           Norm ground_norm) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(ExactDistance exact, Solve(samples, ground_norm));
+  return CatchTorch("exact W1", [&]() -> absl::StatusOr<ExactDistance> {
+    const auto seen_by_critic = [&](const at::Tensor& x) {
+      return (x - estimate.shift) / estimate.scale;
+    };
+    Sequential critic = estimate.critic;
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        const DualEstimate bound,
+        EstimateWithCritic(*critic, seen_by_critic(samples.p),
+                           seen_by_critic(samples.q), ground_norm));
+    exact.critic_bound = bound.value * estimate.scale;
+    const double largest = std::max(samples.p.abs().max().item<double>(),
+                                    samples.q.abs().max().item<double>());
+    const double most = (exact.value + exact.gap) * (1.0 + kRelativeTolerance) +
+                        kCoordinateTolerance * largest;
+    if (!(exact.critic_bound <= most)) {
+      return absl::InternalError(
+          absl::StrCat("a certificate is broken: the critic's lower bound ",
+                       exact.critic_bound, " is above the exact W1 ",
+                       exact.value, " of the same samples"));
+    }
+    return exact;
+  });
+}
+
+}  // namespace lipschitz::tools

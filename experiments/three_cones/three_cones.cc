@@ -57,7 +57,7 @@ WassersteinConfig ConfigFor(Preset preset) {
   return config;
 }
 
-// Six digits are enough for a figure and keep records small.
+// Few digits are enough for a figure and keep records small.
 std::vector<double> Rounded(const torch::Tensor& values, double digits) {
   const torch::Tensor rounded =
       torch::round(values.to(torch::kDouble) * digits).contiguous();
@@ -122,7 +122,6 @@ absl::StatusOr<std::vector<CriticRun>> ThreeConesExperiment::Runs(
       {"stiefel", "relu"},        {"stiefel", "abs"},
       {"stiefel", "maxmin"},      {"stiefel", "groupsort4"},
       {"stiefel", "fullsort"},    {"stiefel", "maxout"},
-      {"spectral", "relu"},       {"spectral", "maxmin"},
       {"spectral", "groupsort4"}, {"none", "relu"}};
   std::vector<CriticRun> runs;
   for (const Variant& variant : kVariants) {

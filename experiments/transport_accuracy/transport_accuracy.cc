@@ -134,11 +134,7 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
       run.dataset = data.dataset;
       run.problem_config = {{"samples", samples}};
       run.problem = data.problem;
-      run.config.network.hidden = smoke ? std::vector<int64_t>{16, 16}
-                                        : std::vector<int64_t>{256, 256, 256};
-      run.config.batch_size = 0;
-      run.config.steps = smoke ? 40 : 1500;
-      if (common.preset == Preset::kPaper) run.config.steps = 6000;
+      SetSizes(common.preset, &run.config);
       LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
                                  ParseActivation(variant.activation));
       LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,

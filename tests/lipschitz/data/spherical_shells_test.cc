@@ -82,6 +82,17 @@ TEST(SphericalShellsTest, EveryCentreIsDrawnEquallyOften) {
   EXPECT_LT(std::abs(x.select(1, 0).mean().item<double>()), 0.06);
 }
 
+TEST(SphericalShellsTest, BalancedSamplesHaveAsManyAroundEachCentre) {
+  SphericalShells shells{2, 1e-3, {-2.0, 0.0, 2.0}};
+  shells.balanced = true;
+  const RandomSource random(6);
+  const at::Tensor x = shells.Sample(99, random);
+  for (const double centre : shells.centres) {
+    const at::Tensor near = (x.select(1, 0) - centre).abs() < 1.1e-3;
+    EXPECT_EQ(near.sum().item<int64_t>(), 33) << centre;
+  }
+}
+
 TEST(SphericalShellsTest, RadiusZeroGivesTheCentres) {
   const SphericalShells shells{3, 0.0, {-2.0, 0.5}};
   const RandomSource random(7);

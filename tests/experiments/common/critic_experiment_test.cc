@@ -1,0 +1,144 @@
+#include "experiments/common/critic_experiment.h"
+
+#include <torch/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "tests/testing/runs.h"
+#include "tests/testing/status.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+using testing::Execute;
+using testing::FailsWith;
+using testing::PlanOf;
+
+// Two points at distance 5, whose distance the experiment states as `exact`.
+class TwoPoints : public CriticExperiment {
+ public:
+  explicit TwoPoints(CriticSettings settings = {}, double exact = 5.0)
+      : CriticExperiment(std::move(settings)), exact_(exact) {}
+
+  std::string name() const override { return "two_points"; }
+
+ protected:
+  absl::StatusOr<std::vector<CriticRun>> Runs(
+      const CommonSettings&) const override {
+    std::vector<CriticRun> runs;
+    for (const auto& [constraint, kind] :
+         {std::pair("stiefel", ConstraintKind::kStiefel),
+          std::pair("none", ConstraintKind::kNone)}) {
+      CriticRun run;
+      run.variant = {{"activation", "maxmin"}, {"constraint", constraint}};
+      run.slug = constraint;
+      run.config.network.hidden = {8};
+      run.config.network.activation = ActivationSpec::MaxMin();
+      run.config.network.constraint.kind = kind;
+      run.config.batch_size = 0;
+      run.config.steps = 100;
+      run.problem = [exact =
+                         exact_](uint64_t) -> absl::StatusOr<CriticProblem> {
+        CriticProblem problem;
+        problem.p_samples = torch::zeros({1, 2});
+        problem.p_samples[0][0] = 3.0;
+        problem.q_samples = torch::zeros({1, 2});
+        problem.q_samples[0][1] = 4.0;
+        problem.exact = exact;
+        return problem;
+      };
+      runs.push_back(std::move(run));
+    }
+    return runs;
+  }
+  int version() const override { return 1; }
+  std::string table_title() const override { return "two points"; }
+  std::vector<std::pair<std::string, std::string>> table_keys() const override {
+    return {{"constraint", "constraint"}};
+  }
+
+ private:
+  double exact_;
+};
+
+CommonSettings Quick() { return SettingsOf(Preset::kQuick); }
+
+TEST(CriticExperiment, ReportsWhatTheCriticFound) {
+  const auto plan = PlanOf(TwoPoints(), Quick());
+  ASSERT_EQ(plan.size(), 2u);
+  const RunOutcome outcome = Execute(plan[0], 0);
+  EXPECT_TRUE(outcome.verdict.ok()) << outcome.verdict;
+  EXPECT_NEAR(outcome.metrics.at("wasserstein_estimate"), 5.0, 1e-3);
+  EXPECT_EQ(outcome.metrics.at("wasserstein_exact"), 5.0);
+  EXPECT_NEAR(outcome.metrics.at("estimate_over_exact"), 1.0, 1e-3);
+  EXPECT_NEAR(outcome.metrics.at("gradient_norm_mean"), 1.0, 1e-3);
+  EXPECT_NEAR(outcome.lipschitz->lower_bound, 1.0, 1e-3);
+}
+
+// Its mean difference is no bound, but divided by its proven constant it is.
+TEST(CriticExperiment, UnconstrainedCriticsAreDividedByTheirConstant) {
+  const RunOutcome outcome = Execute(PlanOf(TwoPoints(), Quick())[1], 0);
+  EXPECT_TRUE(outcome.verdict.ok()) << outcome.verdict;
+  EXPECT_GT(outcome.metrics.at("mean_difference"), 5.0);
+  EXPECT_GT(outcome.lipschitz->upper_bound, 1.0);
+  EXPECT_LE(outcome.metrics.at("wasserstein_estimate"), 5.0);
+}
+
+TEST(CriticExperiment, AnEstimateAboveTheExactDistanceFailsTheRun) {
+  const RunOutcome outcome =
+      Execute(PlanOf(TwoPoints({}, /*exact=*/4.9), Quick())[0], 0);
+  EXPECT_TRUE(FailsWith(outcome.verdict, absl::StatusCode::kFailedPrecondition,
+                        {"certificate broken", "4.9"}));
+}
+
+TEST(CriticExperiment, SettingsChooseAndReplace) {
+  CriticSettings settings;
+  settings.constraints = {"none"};
+  settings.steps = 7;
+  settings.hidden = std::vector<int64_t>{4, 4};
+  settings.optimizer = CriticOptimizer::kAggMo;
+  const auto plan = PlanOf(TwoPoints(settings), Quick());
+  ASSERT_EQ(plan.size(), 1u);
+  EXPECT_EQ(plan[0].config.at("steps"), 7);
+  EXPECT_EQ(plan[0].config.at("hidden"), "4-4");
+  EXPECT_EQ(plan[0].config.at("optimizer"), "aggmo");
+  EXPECT_EQ(plan[0].config.at("customised"), true);
+  // A record of the preset's run is not overwritten.
+  EXPECT_NE(plan[0].slug, "none");
+}
+
+TEST(CriticExperiment, SettingsThatMakeNoSenseAreErrors) {
+  CriticSettings settings;
+  settings.activations = {"relu"};
+  EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
+                        absl::StatusCode::kInvalidArgument,
+                        {"nothing to run", "--activation"}));
+  settings = {};
+  settings.steps = -1;
+  EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
+                        absl::StatusCode::kInvalidArgument, {"steps", "-1"}));
+}
+
+TEST(CriticExperiment, TableShowsEstimateBesideExact) {
+  Record record;
+  record.experiment = "two_points";
+  record.variant = {{"activation", "maxmin"}, {"constraint", "stiefel"}};
+  record.preset = "quick";
+  record.metrics = {{"wasserstein_estimate", 4.5},
+                    {"wasserstein_exact", 5.0},
+                    {"estimate_over_exact", 0.9},
+                    {"mean_difference", 4.5},
+                    {"gradient_norm_mean", 0.95}};
+  const std::string table = TwoPoints().MakeTable({record}).ToMarkdown();
+  for (const char* text :
+       {"two points", "stiefel", "4.50000", "5.0000", "0.90000", "0.950"}) {
+    EXPECT_NE(table.find(text), std::string::npos) << text << "\n" << table;
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz::experiments

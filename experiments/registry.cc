@@ -1,6 +1,7 @@
 #include "experiments/registry.h"
 
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/function_fitting/function_fitting.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
@@ -10,6 +11,7 @@ namespace lipschitz::experiments {
 std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   std::vector<std::unique_ptr<Experiment>> experiments;
   experiments.push_back(std::make_unique<AbsoluteValueExperiment>());
+  experiments.push_back(std::make_unique<FunctionFittingExperiment>());
   experiments.push_back(std::make_unique<OrthonormalTrainingExperiment>());
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());

@@ -369,7 +369,7 @@ absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
                      {"width", variant.width},
                      {"hidden_layers", variant.hidden_layers}};
       const std::string size =
-          absl::StrCat(variant.width, "x", variant.hidden_layers);
+          absl::StrCat(variant.hidden_layers, "x", variant.width);
       run.label = absl::StrCat(variant.function, " ", variant.constraint, " ",
                                variant.activation.Name(), " ", size);
       run.config = ConfigOf(training);

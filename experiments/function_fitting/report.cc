@@ -91,10 +91,10 @@ Figure FitsFigure(const std::vector<VariantRecords>& groups) {
   static const std::set<std::string> kDrawn = {"relu", "groupsort4"};
   const Size size = CommonSize(groups);
   Figure figure;
-  figure.title = absl::StrCat(
-      "1-Lipschitz functions fitted by networks of proven "
-      "constant 1, ",
-      size.first, " hidden layers of ", size.second);
+  figure.title =
+      absl::StrCat("1-Lipschitz functions fitted by networks of constant 1, ",
+                   size.first, " hidden layers of ", size.second);
+  figure.legend_below = true;
   std::map<int64_t, int> columns;
   // Groups are sorted by function first.
   for (const std::string& constraint : kConstraints) {
@@ -173,10 +173,13 @@ Figure ScalingFigure(const std::vector<VariantRecords>& groups,
                        [](const Series& line) { return line.x.size() < 2; }),
         lines.end());
     if (lines.empty()) continue;
-    // One range for all, so that panels compare.
+    // Whole decades, which gnuplot labels, and one range for all, so that
+    // panels compare.
     Panel panel;
     panel.title = absl::StrCat("hidden layers: ", depth);
-    panel.x = {"width", narrowest, widest, /*logarithmic=*/true};
+    panel.x = {"width", std::pow(10.0, std::floor(std::log10(narrowest))),
+               std::pow(10.0, std::ceil(std::log10(widest))),
+               /*logarithmic=*/true};
     panel.y = {"largest error", std::pow(10.0, std::floor(std::log10(least))),
                1.0, /*logarithmic=*/true};
     panel.series = std::move(lines);

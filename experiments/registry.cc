@@ -1,6 +1,7 @@
 #include "experiments/registry.h"
 
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/function_fitting/function_fitting.h"
 #include "experiments/high_dimensional_cone/high_dimensional_cone.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
@@ -18,6 +19,7 @@ std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   experiments.push_back(std::make_unique<HighDimensionalConeExperiment>());
   experiments.push_back(std::make_unique<SquaresExperiment>());
   experiments.push_back(std::make_unique<TransportAccuracyExperiment>());
+  experiments.push_back(std::make_unique<FunctionFittingExperiment>());
   experiments.push_back(std::make_unique<OrthonormalTrainingExperiment>());
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());

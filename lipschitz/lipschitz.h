@@ -28,6 +28,7 @@
 #include "lipschitz/data/idx.h"
 #include "lipschitz/data/image_dataset.h"
 #include "lipschitz/data/labelled_images.h"
+#include "lipschitz/data/lipschitz_functions.h"
 #include "lipschitz/data/npy.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/data/spherical_shells.h"

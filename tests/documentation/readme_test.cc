@@ -9,6 +9,7 @@
 #include "experiments/absolute_value/absolute_value.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
+#include "experiments/function_fitting/function_fitting.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
@@ -105,6 +106,10 @@ TEST(Readme, ShowsTheCommittedNumbers) {
   ShowsRowsOf(experiments::AbsoluteValueExperiment(),
               {"README.md", "experiments/absolute_value/README.md"},
               {"bjorck", "stiefel", "polar", "spectral", "linf"});
+  ShowsRowsOf(experiments::FunctionFittingExperiment(),
+              {"experiments/function_fitting/README.md"},
+              {"triangle4", "triangle8", "triangle16", "random8", "sine",
+               "distance_l2", "peak_l2", "distance_linf", "peak_linf"});
   ShowsRowsOf(experiments::OrthonormalTrainingExperiment(),
               {"experiments/orthonormal_training/README.md"},
               {"maxmin", "groupsort4", "relu"});

@@ -78,6 +78,40 @@ TEST(CommittedResults, AbsoluteValueReachesWhatItsReadmeClaims) {
   EXPECT_GE(halves, 9);
 }
 
+TEST(CommittedResults, FunctionFittingReachesWhatItsReadmeClaims) {
+  const std::vector<Record> records =
+      StandardRecords(Committed("function_fitting"), Preset::kQuick);
+  int reached = 0;
+  int missed = 0;
+  for (const VariantRecords& group : GroupByVariant(records)) {
+    const std::string label = group.variant.dump();
+    EXPECT_EQ(group.failed, 0) << label;
+    ASSERT_FALSE(group.ok.empty()) << label;
+    for (const Record* record : group.ok) {
+      ASSERT_TRUE(record->lipschitz.has_value()) << label;
+      EXPECT_LE(record->lipschitz->upper_bound, 1.0 + 1e-5) << label;
+      EXPECT_LE(record->lipschitz->lower_bound,
+                record->lipschitz->upper_bound + 1e-9)
+          << label;
+    }
+    if (group.variant.at("constraint") != "stiefel" ||
+        group.variant.at("width") != 32 ||
+        group.variant.at("hidden_layers") != 4 || group.ok[0]->curves.empty()) {
+      continue;
+    }
+    if (group.variant.at("activation") == "groupsort4") {
+      EXPECT_LE(SummariseMetric(group, "sup_error_bound").mean, 0.01) << label;
+      ++reached;
+    } else if (group.variant.at("activation") == "relu") {
+      EXPECT_GE(SummariseMetric(group, "sup_error").mean, 0.02) << label;
+      ++missed;
+    }
+  }
+  // The functions on the line.
+  EXPECT_EQ(reached, 5);
+  EXPECT_EQ(missed, 5);
+}
+
 TEST(CommittedResults, NoAttackBrokeACertificate) {
   int attacked = 0;
   for (const Record& record : Committed("mnist_robustness")) {

@@ -1,0 +1,412 @@
+#include "experiments/function_fitting/function_fitting.h"
+
+#include <torch/optim/adam.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "experiments/function_fitting/grid.h"
+#include "experiments/function_fitting/report.h"
+#include "experiments/function_fitting/target.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/float64_evaluation.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/data/random.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/models/mlp.h"
+#include "lipschitz/training/schedule.h"
+
+namespace lipschitz::experiments {
+namespace {
+
+// Raised when a change to the code changes the metrics of a run.
+constexpr int kVersion = 1;
+
+// K above 1, or a slope between grid points above K by more than the rounding
+// of the values, and the run fails.
+constexpr double kConstantAllowance = 1e-5;
+constexpr double kSlopeAllowance = 1e-9;
+
+// Of the curve that a record keeps; every corner of triangle16 is one.
+constexpr int64_t kCurvePoints = 129;
+// Grid points that are evaluated at once.
+constexpr int64_t kChunk = 16384;
+
+// Train wants a generator for its checkpoints; nothing is drawn from it.
+constexpr uint64_t kTrainingStream = 2;
+
+struct Variant {
+  std::string function;
+  // Of the function's domain.
+  Norm norm = Norm::kL2;
+  int64_t dim = 1;
+  std::string constraint;
+  ActivationSpec activation;
+  int64_t width = 0;
+  int64_t hidden_layers = 0;
+};
+
+constexpr char kMixed[] = "l2_to_linf";
+
+// Whether networks under the constraint have the constant 1 from `norm`. The
+// ones for linf are 1-Lipschitz from l2 too, the larger norm, but not universal
+// there.
+bool BoundsFrom(const std::string& constraint, Norm norm) {
+  static const std::vector<std::string> kFromLinf = {"linf", "linf_rows"};
+  static const std::vector<std::string> kFromL2 = {"bjorck", "stiefel", "polar",
+                                                   "spectral", kMixed};
+  const auto contains = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), constraint) != names.end();
+  };
+  return contains(kFromLinf) || (norm == Norm::kL2 && contains(kFromL2));
+}
+
+absl::StatusOr<MlpConfig> NetworkOf(const Variant& variant) {
+  MlpConfig network;
+  network.input_dim = variant.dim;
+  network.hidden.assign(static_cast<size_t>(variant.hidden_layers),
+                        variant.width);
+  network.output_dim = 1;
+  network.activation = variant.activation;
+  if (variant.constraint == kMixed) {
+    network.constraints.resize(network.hidden.size() + 1);
+    for (ConstraintOptions& layer : network.constraints) {
+      layer.kind = ConstraintKind::kLinfRows;
+    }
+    network.constraints[0].kind = ConstraintKind::kL2ToLinf;
+  } else {
+    LIPSCHITZ_ASSIGN_OR_RETURN(network.constraint.kind,
+                               ParseConstraint(variant.constraint));
+  }
+  LIPSCHITZ_RETURN_IF_ERROR(network.Validate());
+  return network;
+}
+
+Json ConfigOf(const FunctionFittingTraining& training) {
+  return {{"version", kVersion},
+          {"optimizer", "adam"},
+          {"steps", training.steps},
+          {"learning_rate", training.learning_rate},
+          {"schedule", ScheduleName(ScheduleKind::kCosine)},
+          {"loss_power", training.loss_power},
+          {"training_points", training.training_points},
+          {"test_points", training.test_points}};
+}
+
+// (mean |error|^p)^{1/p}, scaled so that no power underflows.
+torch::Tensor PowerLoss(const torch::Tensor& error, double p) {
+  const torch::Tensor size = error.abs();
+  const torch::Tensor scale =
+      size.detach().max().clamp_min(std::numeric_limits<float>::min());
+  return scale * (size / scale).norm(p) *
+         std::pow(static_cast<double>(error.numel()), -1.0 / p);
+}
+
+// The network's values at the rows of x, float64.
+torch::Tensor Values(LayerImpl& network, const torch::Tensor& x) {
+  std::vector<torch::Tensor> values;
+  for (const torch::Tensor& part : x.split(kChunk)) {
+    values.push_back(network.forward(part).squeeze(1));
+  }
+  return torch::cat(values);
+}
+
+struct Evaluation {
+  double lipschitz_constant = 0.0;
+  FitError error;
+  Json curve;
+};
+
+// Five decimals are enough for a figure and keep records small.
+std::vector<double> Rounded(const torch::Tensor& values) {
+  std::vector<double> rounded;
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    rounded.push_back(std::round(values[i].item<double>() * 1e5) / 1e5 + 0.0);
+  }
+  return rounded;
+}
+
+absl::StatusOr<Evaluation> Evaluate(LayerImpl& network, const Target& target,
+                                    const FunctionFittingTraining& training,
+                                    const torch::Device& device) {
+  return CatchTorch("evaluation", [&]() -> absl::StatusOr<Evaluation> {
+    torch::NoGradGuard no_grad;
+    const Float64Evaluation float64(network);
+    Evaluation result;
+    // With one output all norms of it are its absolute value.
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        result.lipschitz_constant,
+        network.LipschitzBound(target.norm, Norm::kLinf));
+    const Grid grid{target.box, training.test_points};
+    const torch::Tensor x = grid.Points();
+    result.error =
+        MeasureFit(Values(network, x.to(device)).cpu(), target.value(x), grid,
+                   target.norm, result.lipschitz_constant);
+    if (target.box.dim == 1) {
+      const torch::Tensor points = Grid{target.box, kCurvePoints}.Points();
+      result.curve = {
+          {"x", Rounded(points.squeeze(1))},
+          {"value", Rounded(Values(network, points.to(device)).cpu())},
+          {"target", Rounded(target.value(points))}};
+    }
+    return result;
+  });
+}
+
+absl::StatusOr<RunOutcome> Fit(const Variant& variant,
+                               const FunctionFittingTraining& training,
+                               const RunContext& context) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Target target,
+                             MakeTarget(variant.function, context.seed));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const MlpConfig config, NetworkOf(variant));
+  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential network, MakeMlp(config));
+  const torch::Device device(context.device);
+  network->to(device);
+  torch::optim::Adam optimizer(
+      network->parameters(), torch::optim::AdamOptions(training.learning_rate));
+  RandomSource random(StreamSeed(context.seed, kTrainingStream));
+
+  const torch::Tensor points =
+      Grid{target.box, training.training_points}.Points();
+  const torch::Tensor x = points.to(device, torch::kFloat);
+  const torch::Tensor y = target.value(points).to(device, torch::kFloat);
+
+  TrainingOptions options;
+  options.steps = training.steps;
+  options.learning_rate = training.learning_rate;
+  options.schedule.kind = ScheduleKind::kCosine;
+  options.report_every = std::max<int64_t>(1, training.steps / 10);
+  options.checkpoint = context.checkpoint;
+
+  TrainingHooks hooks;
+  hooks.loss = [&](int64_t) -> absl::StatusOr<torch::Tensor> {
+    return PowerLoss(network->forward(x).squeeze(1) - y, training.loss_power);
+  };
+  hooks.progress = context.progress;
+  hooks.notice = context.notice;
+  hooks.stop_requested = context.stop_requested;
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const TrainingResult trained,
+      Train(*network, optimizer, random, options, hooks));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Evaluation evaluation,
+                             Evaluate(*network, target, training, device));
+
+  const double constant = evaluation.lipschitz_constant;
+  const FitError& error = evaluation.error;
+  RunOutcome outcome;
+  outcome.metrics = {{"sup_error", error.sup_error},
+                     {"sup_error_bound", error.sup_error_bound},
+                     {"mean_squared_error", error.mean_squared_error}};
+  if (!evaluation.curve.is_null()) outcome.curves["fit"] = evaluation.curve;
+  outcome.lipschitz =
+      LipschitzRecord{target.norm, constant, error.steepest_slope};
+  outcome.history = trained.history;
+  outcome.seconds = trained.seconds;
+  // Written so that a value that is not a number fails too.
+  if (!(constant <= 1.0 + kConstantAllowance)) {
+    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
+        "certificate broken: the constrained network has the proven constant "
+        "%.9f",
+        constant));
+  }
+  if (!(error.steepest_slope <= constant + kSlopeAllowance)) {
+    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
+        "certificate broken: a slope of %.9f between grid points is above the "
+        "proven K = %.9f",
+        error.steepest_slope, constant));
+  }
+  return outcome;
+}
+
+std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
+  const std::vector<std::string> activations = {"relu", "abs", "maxmin",
+                                                "groupsort4", "fullsort"};
+  const std::vector<std::string> few = {"relu", "maxmin", "groupsort4"};
+  const std::vector<std::string> on_the_line = {
+      "triangle4", "triangle8", "triangle16", "random8", "sine"};
+  const std::vector<std::string> on_the_square = {"distance_l2", "peak_l2",
+                                                  "distance_linf", "peak_linf"};
+  switch (preset) {
+    case Preset::kSmoke:
+      return {{{"triangle2", "peak_l2", "peak_linf"},
+               {"stiefel", kMixed, "linf_rows"},
+               {"relu", "groupsort4"},
+               {8},
+               {2}},
+              {{"triangle2"}, {"stiefel"}, {"groupsort4"}, {4, 8}, {1, 2}}};
+    case Preset::kQuick:
+      return {{on_the_line, {"stiefel", "linf_rows"}, activations, {32}, {4}},
+              {on_the_line, {"spectral"}, {"relu", "groupsort4"}, {32}, {4}},
+              {on_the_square, {"stiefel", kMixed, "linf_rows"}, few, {32}, {4}},
+              {{"sine"}, {"stiefel"}, few, {4, 8, 16, 32, 64}, {1, 2, 4}}};
+    case Preset::kPaper:
+      return {{on_the_line,
+               {"stiefel", "polar", "spectral", "linf_rows"},
+               activations,
+               {64},
+               {4}},
+              {{"triangle32", "random16"},
+               {"stiefel", "linf_rows"},
+               activations,
+               {64},
+               {4}},
+              {on_the_square,
+               {"stiefel", "spectral", kMixed, "linf_rows"},
+               activations,
+               {64},
+               {4}},
+              {{"triangle16", "sine"},
+               {"stiefel", "linf_rows"},
+               few,
+               {4, 8, 16, 32, 64, 128},
+               {1, 2, 4, 6}}};
+  }
+  return {};
+}
+
+template <typename T>
+void Replace(const std::vector<T>& by, std::vector<T>* values) {
+  if (!by.empty()) *values = by;
+}
+
+// Every combination of a grid's values that can be fitted.
+absl::StatusOr<std::vector<Variant>> VariantsOf(
+    const FunctionFittingGrid& grid) {
+  std::vector<Variant> variants;
+  for (const std::string& function : grid.functions) {
+    // The seed changes neither the norm nor the dimension.
+    LIPSCHITZ_ASSIGN_OR_RETURN(const Target target,
+                               MakeTarget(function, /*seed=*/0));
+    for (const std::string& constraint : grid.constraints) {
+      if (!BoundsFrom(constraint, target.norm)) continue;
+      for (const std::string& activation : grid.activations) {
+        LIPSCHITZ_ASSIGN_OR_RETURN(const ActivationSpec spec,
+                                   ParseActivation(activation));
+        for (const int64_t width : grid.widths) {
+          for (const int64_t hidden_layers : grid.hidden_layers) {
+            if (hidden_layers < 1 || hidden_layers > 1000) {
+              return absl::InvalidArgumentError(
+                  absl::StrCat("hidden_layers must be between 1 and 1000, got ",
+                               hidden_layers));
+            }
+            variants.push_back({function, target.norm, target.box.dim,
+                                constraint, spec, width, hidden_layers});
+            LIPSCHITZ_RETURN_IF_ERROR(
+                WithContext(NetworkOf(variants.back()).status(), activation));
+          }
+        }
+      }
+    }
+  }
+  return variants;
+}
+
+}  // namespace
+
+FunctionFittingTraining FunctionFittingTraining::ForPreset(Preset preset,
+                                                           int64_t dim) {
+  FunctionFittingTraining training;
+  const bool line = dim == 1;
+  switch (preset) {
+    case Preset::kSmoke:
+      training.steps = 30;
+      training.training_points = line ? 65 : 9;
+      training.test_points = line ? 1025 : 65;
+      break;
+    case Preset::kQuick:
+      training.steps = line ? 3000 : 2000;
+      training.training_points = line ? 257 : 33;
+      training.test_points = line ? 8193 : 401;
+      break;
+    case Preset::kPaper:
+      training.steps = 10000;
+      training.training_points = line ? 513 : 49;
+      training.test_points = line ? 32769 : 801;
+      break;
+  }
+  return training;
+}
+
+absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
+    const CommonSettings& common) const {
+  std::vector<Run> runs;
+  for (FunctionFittingGrid grid : GridsOf(common.preset)) {
+    Replace(settings_.replaced.functions, &grid.functions);
+    Replace(settings_.replaced.constraints, &grid.constraints);
+    Replace(settings_.replaced.activations, &grid.activations);
+    Replace(settings_.replaced.widths, &grid.widths);
+    Replace(settings_.replaced.hidden_layers, &grid.hidden_layers);
+    LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<Variant> variants,
+                               VariantsOf(grid));
+    for (const Variant& variant : variants) {
+      const FunctionFittingTraining standard =
+          FunctionFittingTraining::ForPreset(common.preset, variant.dim);
+      FunctionFittingTraining training = standard;
+      training.steps = settings_.steps.value_or(standard.steps);
+      training.learning_rate =
+          settings_.learning_rate.value_or(standard.learning_rate);
+      training.loss_power = settings_.loss_power.value_or(standard.loss_power);
+      if (training.steps < 1 || !(training.learning_rate > 0.0) ||
+          !(training.loss_power >= 1.0)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "steps and learning_rate must be positive and loss_power at least "
+            "1, got ",
+            training.steps, ", ", training.learning_rate, " and ",
+            training.loss_power));
+      }
+      Run run;
+      run.variant = {{"function", variant.function},
+                     {"norm", NormName(variant.norm)},
+                     {"constraint", variant.constraint},
+                     {"activation", variant.activation.Name()},
+                     {"width", variant.width},
+                     {"hidden_layers", variant.hidden_layers}};
+      const std::string size =
+          absl::StrCat(variant.hidden_layers, "x", variant.width);
+      run.label = absl::StrCat(variant.function, " ", variant.constraint, " ",
+                               variant.activation.Name(), " ", size);
+      run.config = ConfigOf(training);
+      run.slug =
+          MakeSlug(absl::StrCat(variant.function, "-", variant.constraint, "-",
+                                variant.activation.Name(), "-", size),
+                   common.preset, ConfigOf(standard), &run.config);
+      // The preset's grids have variants in common.
+      if (std::any_of(runs.begin(), runs.end(), [&](const Run& other) {
+            return other.slug == run.slug;
+          })) {
+        continue;
+      }
+      run.execute = [variant, training](const RunContext& context) {
+        return Fit(variant, training, context);
+      };
+      runs.push_back(std::move(run));
+    }
+  }
+  if (runs.empty()) {
+    return absl::InvalidArgumentError(
+        "nothing to run: no constraint that was asked for bounds a network in "
+        "the norm of a function; for l2: bjorck, stiefel, polar, spectral, "
+        "l2_to_linf, linf, linf_rows, for linf: linf, linf_rows");
+  }
+  return runs;
+}
+
+Table FunctionFittingExperiment::MakeTable(
+    const std::vector<Record>& records) const {
+  return FittingTable(records);
+}
+
+absl::Status FunctionFittingExperiment::WriteReport(
+    const std::string& results_dir, const std::string& stem,
+    const std::vector<Record>& records) const {
+  return WriteFittingReport(results_dir, stem, records);
+}
+
+}  // namespace lipschitz::experiments

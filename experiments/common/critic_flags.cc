@@ -6,10 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "experiments/common/flag_lists.h"
 #include "lipschitz/base/status.h"
 
 DEFINE_string(activation, "all", "Activations, separated by commas, or all.");
@@ -27,8 +24,7 @@ namespace lipschitz::experiments {
 namespace {
 
 std::vector<std::string> Names(const std::string& list) {
-  if (list == "all") return {};
-  return absl::StrSplit(list, ',', absl::SkipWhitespace());
+  return list == "all" ? std::vector<std::string>{} : SplitList(list);
 }
 
 }  // namespace
@@ -38,16 +34,8 @@ absl::StatusOr<CriticSettings> CriticSettingsFromFlags() {
   settings.activations = Names(FLAGS_activation);
   settings.constraints = Names(FLAGS_constraint);
   if (!FLAGS_hidden.empty()) {
-    std::vector<int64_t> hidden;
-    for (const std::string& word : Names(FLAGS_hidden)) {
-      int64_t width = 0;
-      if (!absl::SimpleAtoi(word, &width)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--hidden: '", word, "' is not a whole number"));
-      }
-      hidden.push_back(width);
-    }
-    settings.hidden = hidden;
+    LIPSCHITZ_ASSIGN_OR_RETURN(settings.hidden,
+                               SplitIntegers("hidden", FLAGS_hidden));
   }
   if (FLAGS_steps != 0) settings.steps = FLAGS_steps;
   if (FLAGS_batch_size != 0) settings.batch_size = FLAGS_batch_size;

@@ -10,9 +10,13 @@
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
 #include "experiments/function_fitting/function_fitting.h"
+#include "experiments/high_dimensional_cone/high_dimensional_cone.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
+#include "experiments/squares/squares.h"
+#include "experiments/three_cones/three_cones.h"
+#include "experiments/transport_accuracy/transport_accuracy.h"
 #include "gtest/gtest.h"
 #include "tests/testing/subprocess.h"
 
@@ -113,6 +117,18 @@ TEST(Readme, ShowsTheCommittedNumbers) {
   ShowsRowsOf(experiments::OrthonormalTrainingExperiment(),
               {"experiments/orthonormal_training/README.md"},
               {"maxmin", "groupsort4", "relu"});
+  ShowsRowsOf(experiments::ThreeConesExperiment(),
+              {"experiments/three_cones/README.md"},
+              {"stiefel", "spectral", "none"});
+  ShowsRowsOf(experiments::HighDimensionalConeExperiment(),
+              {"experiments/high_dimensional_cone/README.md"},
+              {"128", "256", "512"});
+  ShowsRowsOf(experiments::SquaresExperiment(),
+              {"experiments/squares/README.md"},
+              {"stiefel", "polar", "spectral"});
+  ShowsRowsOf(experiments::TransportAccuracyExperiment(),
+              {"experiments/transport_accuracy/README.md"},
+              {"mixtures_2d", "mixtures_16d", "mnist_halves"});
   ShowsRowsOf(experiments::MnistClassificationExperiment(),
               {"experiments/mnist_classification/README.md"}, {"mnist"});
   ShowsRowsOf(experiments::MnistRobustnessExperiment(),

@@ -137,5 +137,39 @@ TEST(CommittedResults, NoAttackBrokeACertificate) {
   EXPECT_GT(attacked, 100000);
 }
 
+// Means over the seeds of what the READMEs of the critic experiments claim.
+TEST(CommittedResults, CriticsReachTheKnownDistances) {
+  const auto mean = [](const std::string& experiment, const Json& variant) {
+    double value = 0.0;
+    for (const VariantRecords& group : GroupByVariant(
+             StandardRecords(Committed(experiment), Preset::kQuick))) {
+      if (group.variant != variant) continue;
+      EXPECT_GE(group.ok.size(), 3u) << variant.dump();
+      EXPECT_EQ(group.failed, 0) << variant.dump();
+      value = SummariseMetric(group, "estimate_over_exact").mean;
+    }
+    EXPECT_LE(value, 1.0 + 1e-6) << experiment << variant.dump();
+    return value;
+  };
+  const auto of = [](const char* activation) {
+    return Json{{"activation", activation}, {"constraint", "stiefel"}};
+  };
+  EXPECT_GE(mean("three_cones", of("groupsort4")), 0.99);
+  EXPECT_LE(mean("three_cones", of("relu")), 0.7);
+  for (const auto& [dimension, reached] :
+       {std::pair(128, 0.999), {256, 0.998}, {512, 0.995}}) {
+    Json variant = of("fullsort");
+    variant["hidden_layers"] = 3;
+    variant["dimension"] = dimension;
+    EXPECT_GE(mean("high_dimensional_cone", variant), reached) << dimension;
+  }
+  for (const char* activation : {"relu", "maxmin", "groupsort4", "fullsort"}) {
+    EXPECT_GE(mean("squares", of(activation)), 34.99 / 35.0) << activation;
+  }
+  Json mixtures = of("fullsort");
+  mixtures["samples"] = "mixtures_2d";
+  EXPECT_GE(mean("transport_accuracy", mixtures), 0.99);
+}
+
 }  // namespace
 }  // namespace lipschitz::experiments

@@ -40,7 +40,7 @@ class TwoPoints : public CriticExperiment {
       run.config.network.activation = ActivationSpec::MaxMin();
       run.config.network.constraint.kind = kind;
       run.config.batch_size = 0;
-      run.config.steps = 100;
+      run.config.steps = 300;
       run.problem = [exact =
                          exact_](uint64_t) -> absl::StatusOr<CriticProblem> {
         CriticProblem problem;

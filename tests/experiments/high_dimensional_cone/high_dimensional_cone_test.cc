@@ -1,5 +1,9 @@
 #include "experiments/high_dimensional_cone/high_dimensional_cone.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "gtest/gtest.h"
 #include "tests/testing/runs.h"
 
@@ -23,7 +27,8 @@ TEST(HighDimensionalCone, FullSortFindsTheCone) {
   CriticSettings settings;
   settings.constraints = {"stiefel"};
   settings.activations = {"relu", "fullsort"};
-  settings.steps = 400;
+  settings.hidden = std::vector<int64_t>{64, 64};
+  settings.steps = 500;
   const auto plan = PlanOf(HighDimensionalConeExperiment(settings),
                            SettingsOf(Preset::kSmoke));
   ASSERT_EQ(plan.size(), 2u);

@@ -4,13 +4,9 @@
 #include <gflags/gflags.h>
 
 #include <cstdlib>
-#include <string>
-#include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/common/flag_lists.h"
 #include "experiments/common/flags.h"
 
 DEFINE_string(
@@ -34,24 +30,16 @@ DEFINE_bool(rescale_raw, true,
 namespace lipschitz::experiments {
 namespace {
 
-std::vector<std::string> Split(const std::string& list) {
-  return absl::StrSplit(list, ',', absl::SkipWhitespace());
-}
-
 absl::StatusOr<AbsoluteValueSettings> SettingsFromFlags() {
   AbsoluteValueSettings settings;
-  if (FLAGS_activation != "all") settings.activations = Split(FLAGS_activation);
-  if (FLAGS_constraint != "all") settings.constraints = Split(FLAGS_constraint);
+  if (FLAGS_activation != "all")
+    settings.activations = SplitList(FLAGS_activation);
+  if (FLAGS_constraint != "all")
+    settings.constraints = SplitList(FLAGS_constraint);
   if (FLAGS_hidden_layers != "all") {
-    settings.hidden_layers.clear();
-    for (const std::string& word : Split(FLAGS_hidden_layers)) {
-      int64_t layers = 0;
-      if (!absl::SimpleAtoi(word, &layers)) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "--hidden_layers: '", word, "' is not a whole number"));
-      }
-      settings.hidden_layers.push_back(layers);
-    }
+    const auto layers = SplitIntegers("hidden_layers", FLAGS_hidden_layers);
+    if (!layers.ok()) return layers.status();
+    settings.hidden_layers = *layers;
   }
   if (FLAGS_width != 0) settings.width = FLAGS_width;
   if (FLAGS_steps != 0) settings.steps = FLAGS_steps;

@@ -3,13 +3,8 @@
 
 #include <gflags/gflags.h>
 
-#include <string>
-#include <vector>
-
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "experiments/common/flag_lists.h"
 #include "experiments/common/flags.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "lipschitz/activations/activation.h"
@@ -51,19 +46,12 @@ absl::StatusOr<RobustnessSettings> SettingsFromFlags() {
     settings.norms = {*norm};
   }
   if (FLAGS_model != "all") {
-    settings.models = absl::StrSplit(FLAGS_model, ',', absl::SkipWhitespace());
+    settings.models = SplitList(FLAGS_model);
   }
   if (!FLAGS_hidden.empty()) {
-    settings.hidden.emplace();
-    for (const auto& text : absl::StrSplit(FLAGS_hidden, ',')) {
-      int64_t width = 0;
-      if (!absl::SimpleAtoi(text, &width) || width < 1) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--hidden must be widths separated by commas, got '",
-                         FLAGS_hidden, "'"));
-      }
-      settings.hidden->push_back(width);
-    }
+    const auto hidden = SplitIntegers("hidden", FLAGS_hidden);
+    if (!hidden.ok()) return hidden.status();
+    settings.hidden = *hidden;
   }
   if (!FLAGS_activation.empty()) {
     const auto activation = ParseActivation(FLAGS_activation);

@@ -3,10 +3,7 @@
 
 #include <gflags/gflags.h>
 
-#include <string>
-#include <vector>
-
-#include "absl/strings/str_split.h"
+#include "experiments/common/flag_lists.h"
 #include "experiments/common/flags.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
 
@@ -27,12 +24,10 @@ int Main() {
   if (!common.ok()) return ReportError(common.status());
   OrthonormalTrainingSettings settings;
   if (FLAGS_constraint != "all") {
-    settings.constraints =
-        absl::StrSplit(FLAGS_constraint, ',', absl::SkipWhitespace());
+    settings.constraints = SplitList(FLAGS_constraint);
   }
   if (FLAGS_activation != "all") {
-    settings.activations =
-        absl::StrSplit(FLAGS_activation, ',', absl::SkipWhitespace());
+    settings.activations = SplitList(FLAGS_activation);
   }
   if (FLAGS_steps != 0) settings.steps = FLAGS_steps;
   if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;

@@ -10,9 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "experiments/common/flag_lists.h"
 #include "experiments/common/paths.h"
 #include "experiments/common/program.h"
 #include "experiments/common/progress.h"
@@ -67,25 +66,12 @@ using experiments::ReportError;
 using experiments::ReportFailure;
 using experiments::UserPath;
 
-absl::StatusOr<std::vector<int64_t>> HiddenFromFlag() {
-  const std::vector<std::string> words =
-      absl::StrSplit(FLAGS_hidden, ',', absl::SkipWhitespace());
-  std::vector<int64_t> hidden;
-  for (const std::string& word : words) {
-    hidden.emplace_back();
-    if (!absl::SimpleAtoi(word, &hidden.back())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--hidden: '", word, "' is not a whole number"));
-    }
-  }
-  return hidden;
-}
-
 absl::StatusOr<WassersteinConfig> ConfigFromFlags() {
   WassersteinConfig config;
   LIPSCHITZ_ASSIGN_OR_RETURN(config.ground_norm, ParseNorm(FLAGS_ground_norm));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<int64_t> hidden,
-                             HiddenFromFlag());
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const std::vector<int64_t> hidden,
+      experiments::SplitIntegers("hidden", FLAGS_hidden));
   LIPSCHITZ_ASSIGN_OR_RETURN(const ActivationSpec activation,
                              ParseActivation(FLAGS_activation));
   config.network = CriticNetwork(config.ground_norm, hidden, activation);

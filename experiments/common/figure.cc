@@ -158,11 +158,12 @@ void AppendMapPanel(const Panel& panel, int index, std::string* script) {
   absl::StrAppend(
       script,
       "set palette defined (0 '#0d0887', 1 '#7e03a8', 2 '#cc4778', 3 "
-      "'#f89540', 4 '#f0f921')\nunset key\nset pm3d\n",
+      "'#f89540', 4 '#f0f921')\nunset key\n",
       map.minimum == map.maximum ? std::string("set cbrange [*:*]\n")
                                  : absl::StrFormat("set cbrange [%.9g:%.9g]\n",
                                                    map.minimum, map.maximum),
-      map.relief ? "set view 55, 20, 1, 1\nset xyplane 0\nunset colorbox\n"
+      map.relief ? "set pm3d\nset view 55, 20, 1, 1\nset xyplane 0\n"
+                   "unset colorbox\n"
                  : "set view map\n");
   if (!map.contours.empty()) {
     absl::StrAppend(script, "set contour base\nset cntrparam levels discrete ");
@@ -172,12 +173,23 @@ void AppendMapPanel(const Panel& panel, int index, std::string* script) {
     // The first line style of contours follows that of the plot.
     absl::StrAppend(script, "\nset cntrlabel onecolor\n");
   }
-  absl::StrAppend(script, "splot $data_", index,
-                  " using 1:2:3 with lines linecolor rgb ",
-                  map.contours.empty() ? "'#ffffff' linewidth 0.1"
-                                       : "'#ffffff' linewidth 1.2",
-                  map.relief ? "" : " nosurface", " notitle\n",
-                  "unset pm3d\nunset contour\nset key\nset colorbox\n");
+  absl::StrAppend(script, "splot $data_", index);
+  if (map.relief) {
+    // A polygon for every second point: in an SVG each takes its own line.
+    absl::StrAppend(script,
+                    " every 2:2 using 1:2:3 with lines linecolor rgb '#ffffff' "
+                    "linewidth 0.1 notitle\n");
+  } else {
+    // One picture in the SVG too, and the lines over it.
+    absl::StrAppend(script, " using 1:2:3 with image nocontour notitle");
+    if (!map.contours.empty()) {
+      absl::StrAppend(script, ", $data_", index,
+                      " using 1:2:3 with lines nosurface linecolor rgb "
+                      "'#ffffff' linewidth 1.2 notitle");
+    }
+    absl::StrAppend(script, "\n");
+  }
+  absl::StrAppend(script, "unset pm3d\nunset contour\nset key\nset colorbox\n");
 }
 
 // Runs gnuplot on a script file; its error output becomes the message.

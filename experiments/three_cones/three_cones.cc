@@ -152,8 +152,8 @@ absl::Status ThreeConesExperiment::WriteReport(
     const std::vector<Record>& records) const {
   LIPSCHITZ_RETURN_IF_ERROR(
       CriticExperiment::WriteReport(results_dir, stem, records));
-  // A row for each activation under the orthonormal constraint, of the first
-  // seed there is.
+  // A row for ReLU and each sorting activation under the orthonormal
+  // constraint, of the first seed there is.
   Figure figure;
   figure.title =
       "Critics of three circles against their centres, orthonormal weights";
@@ -162,7 +162,7 @@ absl::Status ThreeConesExperiment::WriteReport(
   figure.panel_height = 260;
   for (const VariantRecords& group : GroupByVariant(records)) {
     const std::string activation = VariantText(group.variant, "activation");
-    if (group.ok.empty() ||
+    if (group.ok.empty() || activation == "abs" || activation == "maxout" ||
         VariantText(group.variant, "constraint") != "stiefel") {
       continue;
     }

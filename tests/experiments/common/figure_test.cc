@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -364,6 +366,35 @@ TEST(GnuplotScript, ALegendBelowMakesTheFigureHigherByItsLines) {
   EXPECT_THAT(below, HasSubstr("set key outside below"));
   EXPECT_GT(height(inside), 0);
   EXPECT_GE(height(below), height(inside) + 100);
+}
+
+// A polygon for every point would make an SVG of megabytes.
+TEST(HeatMapTest, IsDrawnInFewBytes) {
+  Figure figure;
+  for (const bool relief : {false, true}) {
+    Panel panel;
+    panel.map.emplace();
+    panel.map->columns = 60;
+    panel.map->relief = relief;
+    panel.map->contours = {10.0, 20.0};
+    for (int i = 0; i < 60 * 40; ++i) panel.map->value.push_back(i % 60);
+    figure.panels.push_back(panel);
+  }
+  const std::string results = ::testing::TempDir() + "/heat_map";
+  ASSERT_TRUE(WriteFigure(results, "map", figure).ok());
+  std::ifstream stream(results + "/figures/map.svg");
+  std::stringstream svg;
+  svg << stream.rdbuf();
+  EXPECT_NE(svg.str().find("<image"), std::string::npos);
+  EXPECT_LT(svg.str().size(), 400000u);
+}
+
+TEST(HeatMapTest, WithoutValuesLeavesAnEmptyPanel) {
+  Figure figure;
+  figure.panels.emplace_back();
+  figure.panels[0].map.emplace();
+  EXPECT_TRUE(
+      WriteFigure(::testing::TempDir() + "/heat_map", "none", figure).ok());
 }
 
 }  // namespace

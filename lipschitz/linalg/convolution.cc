@@ -1,0 +1,163 @@
+#include "lipschitz/linalg/convolution.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace lipschitz {
+namespace {
+
+// How many rows (columns) of a circular image are repeated before and after it.
+std::pair<int64_t, int64_t> CircularPadding(int64_t kernel) {
+  const int64_t before = (kernel - 1) / 2;
+  return {before, kernel - 1 - before};
+}
+
+at::Tensor WrapAround(const at::Tensor& x, int64_t dimension, int64_t kernel) {
+  if (kernel == 1) return x;
+  const auto [before, after] = CircularPadding(kernel);
+  const int64_t size = x.size(dimension);
+  return at::cat({x.narrow(dimension, size - before, before), x,
+                  x.narrow(dimension, 0, after)},
+                 dimension);
+}
+
+// The adjoint of WrapAround: what lies outside is added to where it came from.
+at::Tensor FoldBack(const at::Tensor& padded, int64_t dimension,
+                    int64_t kernel) {
+  if (kernel == 1) return padded;
+  const auto [before, after] = CircularPadding(kernel);
+  const int64_t size = padded.size(dimension) - before - after;
+  const auto grown = [&](const at::Tensor& part, int64_t start) {
+    std::vector<int64_t> left = part.sizes().vec();
+    std::vector<int64_t> right = left;
+    left[dimension] = start;
+    right[dimension] = size - start - part.size(dimension);
+    return at::cat({part.new_zeros(left), part, part.new_zeros(right)},
+                   dimension);
+  };
+  return padded.narrow(dimension, before, size) +
+         grown(padded.narrow(dimension, 0, before), size - before) +
+         grown(padded.narrow(dimension, before + size, after), 0);
+}
+
+void CheckShape(const at::Tensor& x, int64_t channels, int64_t height,
+                int64_t width) {
+  TORCH_CHECK(x.dim() == 4 && x.size(1) == channels && x.size(2) == height &&
+                  x.size(3) == width,
+              "a convolution expected the shape (batch, ", channels, ", ",
+              height, ", ", width, "), got ", x.sizes());
+}
+
+int64_t OutputSize(const ConvolutionGeometry& geometry, int64_t input,
+                   int64_t kernel) {
+  if (geometry.padding_mode == PaddingMode::kCircular) {
+    return input / geometry.stride;
+  }
+  return (input + 2 * geometry.padding - kernel) / geometry.stride + 1;
+}
+
+}  // namespace
+
+std::string PaddingModeName(PaddingMode mode) {
+  return mode == PaddingMode::kZero ? "zero" : "circular";
+}
+
+absl::Status ConvolutionGeometry::Validate() const {
+  if (in_channels < 1 || out_channels < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("in_channels and out_channels must be at least 1, got ",
+                     in_channels, " and ", out_channels));
+  }
+  if (kernel_height < 1 || kernel_width < 1 || stride < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel and stride must be at least 1, got ",
+                     kernel_height, "×", kernel_width, " and ", stride));
+  }
+  if (input_height < 1 || input_width < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("images must have at least one row and column, got ",
+                     input_height, "×", input_width));
+  }
+  if (padding_mode == PaddingMode::kCircular) {
+    if (padding != 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "circular padding follows from the kernel; padding must be 0, got ",
+          padding));
+    }
+    if (input_height < kernel_height || input_width < kernel_width) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("circular padding needs images of the kernel's size (",
+                       kernel_height, "×", kernel_width, ") at least, got ",
+                       input_height, "×", input_width));
+    }
+    if (input_height % stride != 0 || input_width % stride != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("with circular padding the stride, ", stride,
+                       ", must divide the image's height and width, got ",
+                       input_height, "×", input_width));
+    }
+    return absl::OkStatus();
+  }
+  if (padding < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("padding must not be negative, got ", padding));
+  }
+  if (input_height + 2 * padding < kernel_height ||
+      input_width + 2 * padding < kernel_width) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the padded image, ", input_height + 2 * padding, "×",
+        input_width + 2 * padding, ", is smaller than the kernel, ",
+        kernel_height, "×", kernel_width));
+  }
+  return absl::OkStatus();
+}
+
+int64_t ConvolutionGeometry::OutputHeight() const {
+  return OutputSize(*this, input_height, kernel_height);
+}
+
+int64_t ConvolutionGeometry::OutputWidth() const {
+  return OutputSize(*this, input_width, kernel_width);
+}
+
+at::Tensor Convolve(const at::Tensor& x, const at::Tensor& kernel,
+                    const ConvolutionGeometry& geometry) {
+  CheckShape(x, geometry.in_channels, geometry.input_height,
+             geometry.input_width);
+  if (geometry.padding_mode == PaddingMode::kZero) {
+    return at::conv2d(x, kernel, /*bias=*/{}, /*stride=*/geometry.stride,
+                      /*padding=*/geometry.padding);
+  }
+  const at::Tensor wrapped = WrapAround(
+      WrapAround(x, 2, geometry.kernel_height), 3, geometry.kernel_width);
+  return at::conv2d(wrapped, kernel, /*bias=*/{}, /*stride=*/geometry.stride);
+}
+
+at::Tensor ConvolveTransposed(const at::Tensor& y, const at::Tensor& kernel,
+                              const ConvolutionGeometry& geometry) {
+  CheckShape(y, geometry.out_channels, geometry.OutputHeight(),
+             geometry.OutputWidth());
+  const bool circular = geometry.padding_mode == PaddingMode::kCircular;
+  // Rows and columns at the end that no application of the kernel reached.
+  const auto unreached = [&](int64_t input, int64_t output, int64_t size) {
+    const int64_t padded = input + (circular ? size - 1 : 2 * geometry.padding);
+    return padded - ((output - 1) * geometry.stride + size);
+  };
+  const at::Tensor padded = at::conv_transpose2d(
+      y, kernel, /*bias=*/{}, /*stride=*/geometry.stride,
+      /*padding=*/geometry.padding,
+      /*output_padding=*/
+      {unreached(geometry.input_height, geometry.OutputHeight(),
+                 geometry.kernel_height),
+       unreached(geometry.input_width, geometry.OutputWidth(),
+                 geometry.kernel_width)});
+  if (!circular) return padded;
+  return FoldBack(FoldBack(padded, 3, geometry.kernel_width), 2,
+                  geometry.kernel_height);
+}
+
+}  // namespace lipschitz

@@ -334,4 +334,22 @@ absl::Status MnistRobustnessExperiment::WriteReport(
   return WriteRobustnessReport(results_dir, stem, records);
 }
 
+std::optional<std::string> MnistRobustnessExperiment::MetricFor(
+    const Anchor& anchor, const Record& record) const {
+  // Of the models that prove anything.
+  if (record.dataset != anchor.dataset ||
+      record.variant.value("norm", "") != anchor.norm ||
+      record.variant.value("constraint", "") == "none") {
+    return std::nullopt;
+  }
+  if (anchor.metric == "accuracy") return "test_accuracy";
+  const double radius = anchor.radius.value_or(0.0);
+  if (anchor.metric == "certified_accuracy") {
+    return MetricAt("certified", radius);
+  }
+  if (anchor.metric == "pgd_accuracy") return MetricAt("pgd", radius);
+  if (anchor.metric == "fgsm_accuracy") return MetricAt("fgsm", radius);
+  return std::nullopt;
+}
+
 }  // namespace lipschitz::experiments

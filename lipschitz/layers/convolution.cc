@@ -80,9 +80,9 @@ absl::StatusOr<torch::Tensor> Conv2dImpl::ComputeKernel() {
 absl::StatusOr<torch::Tensor> Conv2dImpl::EvaluationKernel() {
   torch::NoGradGuard no_grad;
   const std::vector<torch::Tensor> raw = constraint_->parameters();
-  if (cached_.defined() && std::equal(raw.begin(), raw.end(),
-                                      cached_from_.begin(),
-                                      cached_from_.end(), Same)) {
+  if (cached_.defined() &&
+      std::equal(raw.begin(), raw.end(), cached_from_.begin(),
+                 cached_from_.end(), Same)) {
     return cached_;
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor kernel, ComputeKernel());

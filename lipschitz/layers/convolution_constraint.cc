@@ -101,8 +101,8 @@ class SpectralConstraint : public KernelConstraint {
     kernel_ = register_parameter("kernel", InitialKernel(g));
     u_ = register_buffer("u", torch::randn({1, g.out_channels, g.OutputHeight(),
                                             g.OutputWidth()}));
-    v_ = register_buffer("v", torch::zeros({1, g.in_channels, g.input_height,
-                                            g.input_width}));
+    v_ = register_buffer(
+        "v", torch::zeros({1, g.in_channels, g.input_height, g.input_width}));
   }
 
   absl::StatusOr<torch::Tensor> Kernel() override {

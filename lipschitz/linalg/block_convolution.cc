@@ -17,9 +17,8 @@ at::Tensor FollowByProjectors(const at::Tensor& kernel, const at::Tensor& basis,
                               int64_t dimension, bool reversed) {
   const auto padded = [&](int64_t before) {
     const int64_t after = 1 - before;
-    return dimension == 2
-               ? at::constant_pad_nd(kernel, {0, 0, before, after})
-               : at::constant_pad_nd(kernel, {before, after, 0, 0});
+    return dimension == 2 ? at::constant_pad_nd(kernel, {0, 0, before, after})
+                          : at::constant_pad_nd(kernel, {before, after, 0, 0});
   };
   // What P and what I − P is applied to.
   const at::Tensor of_p = padded(reversed ? 1 : 0);
@@ -27,8 +26,8 @@ at::Tensor FollowByProjectors(const at::Tensor& kernel, const at::Tensor& basis,
   if (basis.size(1) == 0) return of_rest;
   const int64_t channels = kernel.size(0);
   const at::Tensor difference = (of_p - of_rest).reshape({channels, -1});
-  return of_rest + at::mm(basis, at::mm(basis.t(), difference))
-                       .reshape(of_rest.sizes());
+  return of_rest +
+         at::mm(basis, at::mm(basis.t(), difference)).reshape(of_rest.sizes());
 }
 
 }  // namespace lipschitz

@@ -21,9 +21,9 @@ at::Tensor BlockConvolution(const at::Tensor& second, const at::Tensor& first);
 // 3: columns) with the taps P and I − P, or I − P and P when `reversed`, where
 // P = VVᵀ projects on the columns of `basis` V (channels, rank), which are
 // orthonormal. Such a convolution preserves every norm ‖·‖₂ of an image that
-// continues around its edges, because the taps project on complements: (channels,
-// in, h, w) → (channels, in, h + 1, w), or w + 1. A rank of 0 leaves one tap, a
-// shift. Differentiable in both.
+// continues around its edges, because the taps project on complements:
+// (channels, in, h, w) → (channels, in, h + 1, w), or w + 1. A rank of 0 leaves
+// one tap, a shift. Differentiable in both.
 at::Tensor FollowByProjectors(const at::Tensor& kernel, const at::Tensor& basis,
                               int64_t dimension, bool reversed);
 

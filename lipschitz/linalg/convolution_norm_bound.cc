@@ -18,9 +18,9 @@ absl::StatusOr<BoundTable> ConvolutionNormBounds(
     const int64_t columns = g.in_channels * g.input_height * g.input_width;
     const int64_t rows = g.out_channels * g.OutputHeight() * g.OutputWidth();
     if (rows * columns > (int64_t{1} << 24)) {
-      return absl::UnimplementedError(absl::StrCat(
-          "convolution bounds: the matrix of this convolution, ", rows, "×",
-          columns, ", is too large"));
+      return absl::UnimplementedError(
+          absl::StrCat("convolution bounds: the matrix of this convolution, ",
+                       rows, "×", columns, ", is too large"));
     }
     const at::Tensor images =
         at::eye(columns, at::kDouble)

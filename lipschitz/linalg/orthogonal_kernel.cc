@@ -65,7 +65,8 @@ absl::StatusOr<OrthogonalKernelPlan> PlanWithStridedPart(
     plan.strided_width = std::min(g.stride, g.kernel_width);
     // Of the strided part's columns, per channel.
     const int64_t window = plan.strided_height * plan.strided_width;
-    if (window < g.stride * g.stride && g.out_channels > g.in_channels * window) {
+    if (window < g.stride * g.stride &&
+        g.out_channels > g.in_channels * window) {
       return absl::InvalidArgumentError(absl::StrCat(
           "a kernel of ", g.kernel_height, "×", g.kernel_width,
           " does not reach every pixel with the stride ", g.stride,
@@ -135,8 +136,8 @@ at::Tensor OrthogonalKernel(const OrthogonalKernelFactors& factors,
         .reshape({g.out_channels, g.in_channels, plan.block, plan.block,
                   plan.height, plan.width})
         .permute({0, 1, 4, 2, 5, 3})
-        .reshape({g.out_channels, g.in_channels, g.kernel_height,
-                  g.kernel_width});
+        .reshape(
+            {g.out_channels, g.in_channels, g.kernel_height, g.kernel_width});
   }
   if (!plan.strided) return UnstridedKernel(factors, plan);
   const at::Tensor strided = factors.strided.reshape(

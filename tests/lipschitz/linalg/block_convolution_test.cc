@@ -46,8 +46,8 @@ TEST(BlockConvolutionTest, IsTheKernelOfOneAfterTheOther) {
     const at::Tensor first = at::randn({3, 2, h1, w1}, at::kDouble);
     const at::Tensor second = at::randn({4, 3, h2, w2}, at::kDouble);
     const at::Tensor both = BlockConvolution(second, first);
-    ASSERT_EQ(both.sizes(), (std::vector<int64_t>{4, 2, h1 + h2 - 1,
-                                                  w1 + w2 - 1}));
+    ASSERT_EQ(both.sizes(),
+              (std::vector<int64_t>{4, 2, h1 + h2 - 1, w1 + w2 - 1}));
     const at::Tensor x = at::randn({2, 2, 9, 8}, at::kDouble);
     EXPECT_TRUE(TensorsNear(
         at::conv2d(x, both, {}, stride),

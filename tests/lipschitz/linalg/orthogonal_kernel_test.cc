@@ -45,9 +45,8 @@ ConvolutionGeometry Circular(int64_t in, int64_t out, int64_t height,
 
 // Orthonormal rows or columns, uniformly.
 at::Tensor Orthonormal(int64_t rows, int64_t columns) {
-  const at::Tensor gaussian =
-      at::randn({std::max(rows, columns), std::min(rows, columns)},
-                at::kDouble);
+  const at::Tensor gaussian = at::randn(
+      {std::max(rows, columns), std::min(rows, columns)}, at::kDouble);
   const at::Tensor q = std::get<0>(at::linalg_qr(gaussian, "reduced"));
   return rows >= columns ? q : q.t();
 }

@@ -106,8 +106,8 @@ TEST(TangentProduct, WithoutAProductTheGradientIsProjectedToo) {
     const at::Tensor same = WithTangentGradient(w);
     EXPECT_TRUE(at::equal(same, w));
     const at::Tensor gradient = torch::autograd::grad({same}, {w}, {g})[0];
-    EXPECT_TRUE(TensorsNear(gradient, ProjectOntoTangentSpace(g, w.detach()),
-                            1e-12));
+    EXPECT_TRUE(
+        TensorsNear(gradient, ProjectOntoTangentSpace(g, w.detach()), 1e-12));
     EXPECT_FALSE(WithTangentGradient(w.detach()).requires_grad());
   }
 }

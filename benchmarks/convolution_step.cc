@@ -112,12 +112,12 @@ void DeclareStep(const Variant& variant, const Size& size) {
             torch::manual_seed(0);
             const auto step = std::make_shared<TrainingStep>(variant, size);
             for (int i = 0; i < 5; ++i) step->Run();
-            const int64_t pixels = size.side * size.side / size.stride /
-                                   size.stride;
-            const auto flop = 3.0 * 2.0 *
-                              static_cast<double>(size.batch * pixels * size.in *
-                                                  size.out * size.kernel *
-                                                  size.kernel);
+            const int64_t pixels =
+                size.side * size.side / size.stride / size.stride;
+            const auto flop =
+                3.0 * 2.0 *
+                static_cast<double>(size.batch * pixels * size.in * size.out *
+                                    size.kernel * size.kernel);
             return Workload{[step] { step->Run(); }, {{"flop", flop}}};
           });
 }
@@ -250,31 +250,30 @@ constexpr int kGradientDepth = 10;
 // layers as initialised. The time is that of a step.
 void DeclareFit(const Variant& variant, int64_t kernel, double rate) {
   const Size size = {8, 8, kernel, 1, 8, 32};
-  Declare(absl::StrCat("fit/", variant.name, "/kernel:", kernel,
-                       "/rate:", rate),
-          Cost::kCheap, [variant, size, rate] {
-            torch::manual_seed(0);
-            Teacher teacher(size, kFitDepth);
-            torch::manual_seed(1);
-            Network deep(variant, size, kGradientDepth);
-            const double gradient = GradientNorm(&deep, size);
-            Network network(variant, size, kFitDepth);
-            const auto fit = std::make_shared<Fit>(
-                Fit{network,
-                    torch::optim::Adam(network.Parameters(),
-                                       torch::optim::AdamOptions(rate)),
-                    teacher, size});
-            double loss = 0;
-            for (int i = 0; i < kFitSteps; ++i) {
-              const double value = fit->Step();
-              if (i >= kFitSteps * 9 / 10) loss += value / (kFitSteps / 10);
-            }
-            return Workload{
-                [fit] { fit->Step(); },
-                {{"loss", loss},
-                 {"sigma_error", fit->network.SingularValueError()},
-                 {"gradient_norm", gradient}}};
-          });
+  Declare(
+      absl::StrCat("fit/", variant.name, "/kernel:", kernel, "/rate:", rate),
+      Cost::kCheap, [variant, size, rate] {
+        torch::manual_seed(0);
+        Teacher teacher(size, kFitDepth);
+        torch::manual_seed(1);
+        Network deep(variant, size, kGradientDepth);
+        const double gradient = GradientNorm(&deep, size);
+        Network network(variant, size, kFitDepth);
+        const auto fit = std::make_shared<Fit>(
+            Fit{network,
+                torch::optim::Adam(network.Parameters(),
+                                   torch::optim::AdamOptions(rate)),
+                teacher, size});
+        double loss = 0;
+        for (int i = 0; i < kFitSteps; ++i) {
+          const double value = fit->Step();
+          if (i >= kFitSteps * 9 / 10) loss += value / (kFitSteps / 10);
+        }
+        return Workload{[fit] { fit->Step(); },
+                        {{"loss", loss},
+                         {"sigma_error", fit->network.SingularValueError()},
+                         {"gradient_norm", gradient}}};
+      });
 }
 
 }  // namespace
@@ -285,10 +284,10 @@ int main(int argc, char** argv) {
   using lipschitz::ConstraintKind;
   const std::vector<Variant> orthogonal = {
       Of(Kind::kOrthogonal), Of(Kind::kBcop), Of(Kind::kSeparable)};
-  std::vector<Variant> variants = {
-      Of(Kind::kNone), Rko(ConstraintKind::kPolar),
-      Rko(ConstraintKind::kStiefel), Rko(ConstraintKind::kBjorck),
-      Of(Kind::kSpectral)};
+  std::vector<Variant> variants = {Of(Kind::kNone), Rko(ConstraintKind::kPolar),
+                                   Rko(ConstraintKind::kStiefel),
+                                   Rko(ConstraintKind::kBjorck),
+                                   Of(Kind::kSpectral)};
   variants.insert(variants.end(), orthogonal.begin(), orthogonal.end());
   for (const Size& size :
        {Size{32, 32, 3, 1, 28, 64}, Size{32, 64, 4, 2, 28, 64},

@@ -113,9 +113,9 @@ RobustModel Model(const std::string& name, const Sizes& sizes,
                   ConstraintKind constraint, const ActivationSpec& activation) {
   RobustModel model;
   model.name = name;
-  model.recipe.network.hidden = sizes.hidden;
-  model.recipe.network.activation = activation;
-  model.recipe.network.constraint.kind = constraint;
+  model.recipe.mlp().hidden = sizes.hidden;
+  model.recipe.mlp().activation = activation;
+  model.recipe.mlp().constraint.kind = constraint;
   model.recipe.epochs = sizes.epochs;
   model.recipe.batch_size = sizes.batch_size;
   return model;
@@ -191,7 +191,7 @@ std::vector<RobustModel> LinfModels(const Sizes& sizes) {
     RobustModel model = OffsetModel(
         absl::StrCat(name, activation.Name()), sizes, constraint, activation,
         sizes.linf_offset, /*temperature=*/20.0, sizes.linf_learning_rate);
-    model.recipe.network.hidden = sizes.linf_hidden;
+    model.recipe.mlp().hidden = sizes.linf_hidden;
     model.recipe.batch_size = sizes.linf_batch_size;
     return model;
   };
@@ -224,15 +224,14 @@ std::string TrainingName(const ClassifierRecipe& recipe) {
 
 Json VariantOf(const RobustModel& model, Norm norm) {
   const ClassifierRecipe& recipe = model.recipe;
-  Json variant = {
-      {"norm", NormName(norm)},
-      {"model", model.name},
-      {"constraint", ConstraintName(recipe.network.constraint.kind)},
-      {"activation", recipe.network.activation.Name()},
-      {"training", TrainingName(recipe)}};
+  Json variant = {{"norm", NormName(norm)},
+                  {"model", model.name},
+                  {"constraint", ConstraintName(recipe.mlp().constraint.kind)},
+                  {"activation", recipe.mlp().activation.Name()},
+                  {"training", TrainingName(recipe)}};
   if (recipe.loss == ClassifierLoss::kMargin) variant["margin"] = recipe.margin;
   if (recipe.offset > 0.0) variant["offset"] = recipe.offset;
-  variant["hidden"] = absl::StrJoin(recipe.network.hidden, "-");
+  variant["hidden"] = absl::StrJoin(recipe.mlp().hidden, "-");
   return variant;
 }
 
@@ -246,9 +245,9 @@ Json ConfigOf(const RobustModel& model, const RobustnessOptions& evaluation,
 
 RobustModel Customised(RobustModel model, const RobustnessSettings& settings) {
   ClassifierRecipe& recipe = model.recipe;
-  recipe.network.hidden = settings.hidden.value_or(recipe.network.hidden);
-  recipe.network.activation =
-      settings.activation.value_or(recipe.network.activation);
+  recipe.mlp().hidden = settings.hidden.value_or(recipe.mlp().hidden);
+  recipe.mlp().activation =
+      settings.activation.value_or(recipe.mlp().activation);
   recipe.margin = settings.margin.value_or(recipe.margin);
   recipe.offset = settings.offset.value_or(recipe.offset);
   recipe.temperature = settings.temperature.value_or(recipe.temperature);

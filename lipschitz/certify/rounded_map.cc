@@ -12,8 +12,11 @@
 #include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/dual_norms.h"
+#include "lipschitz/layers/convolution.h"
 #include "lipschitz/layers/image_shape.h"
 #include "lipschitz/layers/pooling.h"
+#include "lipschitz/linalg/convolution.h"
+#include "lipschitz/linalg/convolution_norm_bound.h"
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/norm_bound.h"
 
@@ -65,6 +68,56 @@ absl::StatusOr<RoundedMap> LinearMap(LinearImpl& layer,
   map.magnitudes = [magnitude_t = parts.magnitude_t,
                     operations = map.operations](const at::Tensor& h) {
     return at::mm(h.abs(), magnitude_t) * (1.0 + Gamma(operations + 4.0));
+  };
+  return map;
+}
+
+absl::StatusOr<RoundedMap> ConvolutionMap(Conv2dImpl& layer,
+                                          const BoundTable& bounds,
+                                          Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kFloat32) {
+    // LibTorch may take algorithms (Winograd's) that do not sum products.
+    return absl::FailedPreconditionError(
+        absl::StrCat("the rounding errors of the convolution '", layer.name(),
+                     "' in float32 are not known; certify in float64"));
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor applied,
+                             layer.ConstrainedKernel());
+  const at::Tensor kernel = applied.detach().to(at::kDouble);
+  const at::Tensor magnitude = kernel.abs();
+  const ConvolutionGeometry geometry = layer.config().geometry;
+  RoundedMap map;
+  map.bounds = bounds;
+  ConvolutionNormOptions cheap;
+  cheap.max_operations = 0.0;
+  LIPSCHITZ_ASSIGN_OR_RETURN(map.magnitude,
+                             ConvolutionNormBounds(magnitude, geometry, cheap));
+  // The products of a window, the bias and the scale.
+  map.operations = static_cast<double>(kernel[0].numel()) + 2.0;
+  map.scale = layer.AppliedScale();
+  at::Tensor bias;
+  if (layer.bias.defined()) {
+    bias = layer.bias.detach().to(at::kDouble);
+    LIPSCHITZ_RETURN_IF_ERROR(
+        CheckFinite(bias.unsqueeze(0),
+                    absl::StrCat("the bias of layer '", layer.name(), "'")));
+    bias = bias.view({-1, 1, 1});
+    const at::Tensor norms = VectorNorms(
+        bias.expand({-1, geometry.OutputHeight(), geometry.OutputWidth()})
+            .flatten());
+    for (int64_t q = 0; q < 3; ++q) {
+      map.bias_norms[static_cast<size_t>(q)] = norms[q].item<double>();
+    }
+  }
+  map.apply = [kernel, bias, geometry, scale = map.scale](const at::Tensor& h) {
+    at::Tensor z = Convolve(h, kernel, geometry);
+    if (bias.defined()) z.add_(bias);
+    return scale == 1.0 ? z : z.mul_(scale);
+  };
+  map.magnitudes = [magnitude, geometry,
+                    operations = map.operations](const at::Tensor& h) {
+    return Convolve(h.abs(), magnitude, geometry) *
+           (1.0 + Gamma(operations + 4.0));
   };
   return map;
 }
@@ -148,6 +201,9 @@ absl::StatusOr<RoundedMap> RoundedMapOf(LayerImpl& layer,
   };
   if (is(typeid(LinearImpl))) {
     return LinearMap(static_cast<LinearImpl&>(layer), bounds);
+  }
+  if (is(typeid(Conv2dImpl))) {
+    return ConvolutionMap(static_cast<Conv2dImpl&>(layer), bounds, arithmetic);
   }
   if (is(typeid(ActivationImpl))) {
     return ActivationMap(static_cast<ActivationImpl&>(layer), bounds,

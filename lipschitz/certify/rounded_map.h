@@ -37,8 +37,9 @@ struct RoundedMap {
 
 // The map of `layer`, which states `bounds`, in evaluation mode with its
 // parameters of the type of `arithmetic`. A FailedPrecondition that names the
-// layer unless it is Linear, Activation (along the second or last dimension),
-// ToImage, Flatten, SpaceToDepth, MaxPool2d or AveragePool2d.
+// layer unless it is Linear, Conv2d (but for kFloat32), Activation (along the
+// second or last dimension), ToImage, Flatten, SpaceToDepth, MaxPool2d or
+// AveragePool2d.
 absl::StatusOr<RoundedMap> RoundedMapOf(LayerImpl& layer,
                                         const BoundTable& bounds,
                                         Arithmetic arithmetic);

@@ -13,9 +13,12 @@
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/base/rounding.h"
+#include "lipschitz/layers/convolution.h"
 #include "lipschitz/layers/image_shape.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/pooling.h"
+#include "lipschitz/linalg/convolution.h"
+#include "tests/testing/convolution_matrix.h"
 #include "tests/testing/networks.h"
 #include "tests/testing/status.h"
 #include "tests/testing/tensors.h"
@@ -27,6 +30,7 @@ using ::lipschitz::testing::Affine;
 using ::lipschitz::testing::Claiming;
 using ::lipschitz::testing::FailsWith;
 using ::lipschitz::testing::Matrix;
+using ::lipschitz::testing::TensorsNear;
 
 RoundedMap MapOf(LayerImpl& layer, Arithmetic arithmetic) {
   const auto map =
@@ -122,6 +126,83 @@ TEST(RoundedMap, LinearIsItsWeightBiasAndScale) {
       at::mm(wide.abs(), layer->weight.to(at::kDouble).abs().t());
   EXPECT_TRUE((map.magnitudes(wide) >= sums).all().item<bool>());
   EXPECT_TRUE((map.magnitudes(wide) <= sums * (1 + 1e-12)).all().item<bool>());
+}
+
+// Against the sums of the definition in long double.
+TEST(RoundedMap, ConvolutionInFloat64IsOffByItsBoundAtMost) {
+  torch::manual_seed(5);
+  double most = 0.0;
+  for (const PaddingMode mode : {PaddingMode::kZero, PaddingMode::kCircular}) {
+    Conv2dConfig config;
+    ConvolutionGeometry& geometry = config.geometry;
+    geometry.in_channels = 3;
+    geometry.out_channels = 4;
+    geometry.kernel_height = geometry.kernel_width = 3;
+    geometry.stride = 2;
+    geometry.padding_mode = mode;
+    geometry.padding = mode == PaddingMode::kZero ? 1 : 0;
+    geometry.input_height = 8;
+    geometry.input_width = 6;
+    config.scale = 1.5;
+    Conv2d layer(config);
+    layer->to(torch::kDouble);
+    layer->eval();
+    const RoundedMap map = MapOf(*layer, Arithmetic::kFloat64);
+    EXPECT_EQ(map.operations, 3 * 9 + 2);
+    EXPECT_EQ(map.scale, 1.5);
+    const torch::NoGradGuard no_grad;
+    const at::Tensor x = at::randn({5, 3, 8, 6}, at::kDouble) *
+                         at::pow(10.0, 3 * at::rand({5, 3, 8, 6}, at::kDouble));
+    const at::Tensor y = layer->forward(x);
+    EXPECT_TRUE(TensorsNear(map.apply(x), y, 1e-9));
+
+    const at::Tensor matrix = testing::ConvolutionMatrix(
+        layer->ConstrainedKernel().value(), geometry);
+    const auto rows = matrix.accessor<double, 2>();
+    const at::Tensor flat = x.flatten(1);
+    const auto inputs = flat.accessor<double, 2>();
+    const at::Tensor outputs = y.flatten(1).contiguous();
+    const at::Tensor sums = map.magnitudes(x).flatten(1).contiguous();
+    const int64_t pixels = matrix.size(0) / geometry.out_channels;
+    for (int64_t n = 0; n < x.size(0); ++n) {
+      for (int64_t r = 0; r < matrix.size(0); ++r) {
+        const double bias = layer->bias[r / pixels].item<double>();
+        long double exact = bias;
+        for (int64_t c = 0; c < matrix.size(1); ++c) {
+          exact += static_cast<long double>(rows[r][c]) *
+                   static_cast<long double>(inputs[n][c]);
+        }
+        exact *= 1.5L;
+        const double error =
+            std::abs(static_cast<double>(exact - outputs[n][r].item<double>()));
+        const double allowed =
+            1.5 * (rounding::Gamma(map.operations) * sums[n][r].item<double>() +
+                   rounding::Gamma(2.0) * std::abs(bias));
+        EXPECT_LE(error, allowed);
+        most = std::max(most, error / allowed);
+      }
+    }
+    // What the tables bound.
+    EXPECT_LE(map.magnitudes(x).flatten(1).norm(2, 1).max().item<double>(),
+              map.magnitude.At(Norm::kL2, Norm::kL2) *
+                  x.flatten(1).norm(2, 1).max().item<double>());
+    EXPECT_GE(map.bias_norms[1], std::sqrt(static_cast<double>(pixels)) *
+                                     layer->bias.norm().item<double>());
+  }
+  EXPECT_GT(most, 0.003);
+}
+
+TEST(RoundedMap, ConvolutionInFloat32IsNotKnown) {
+  Conv2dConfig config;
+  config.geometry.in_channels = config.geometry.out_channels = 1;
+  config.geometry.kernel_height = config.geometry.kernel_width = 1;
+  config.geometry.input_height = config.geometry.input_width = 2;
+  config.name = "first";
+  Conv2d layer(config);
+  EXPECT_TRUE(FailsWith(RoundedMapOf(*layer, layer->LipschitzBounds().value(),
+                                     Arithmetic::kFloat32),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"'first'", "float32", "float64"}));
 }
 
 TEST(RoundedMap, DoesNotReferToTheLayer) {

@@ -452,7 +452,11 @@ TEST(Conv2dTest, PaddingAndStrideReachTheMapAndItsBound) {
   const auto bound = [](const Conv2dConfig& config) {
     Conv2d ones(config);
     SetKernel(ones, at::ones({1, 1, 3, 3}));
-    EXPECT_NEAR(*ones->LipschitzBound(Norm::kL2), Largest(ones), 1e-6);
+    // Within the gap that zero padding is bounded to.
+    const double largest = Largest(ones);
+    EXPECT_NEAR(*ones->LipschitzBound(Norm::kL2), largest,
+                3e-4 * largest);
+    EXPECT_GE(*ones->LipschitzBound(Norm::kL2), largest * (1 - 1e-12));
     return *ones->LipschitzBound(Norm::kL2);
   };
   const double valid = bound(ZeroPadded(Config(Kind::kNone, 1, 1, 3), 0));

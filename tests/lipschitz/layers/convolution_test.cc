@@ -454,8 +454,7 @@ TEST(Conv2dTest, PaddingAndStrideReachTheMapAndItsBound) {
     SetKernel(ones, at::ones({1, 1, 3, 3}));
     // Within the gap that zero padding is bounded to.
     const double largest = Largest(ones);
-    EXPECT_NEAR(*ones->LipschitzBound(Norm::kL2), largest,
-                3e-4 * largest);
+    EXPECT_NEAR(*ones->LipschitzBound(Norm::kL2), largest, 3e-4 * largest);
     EXPECT_GE(*ones->LipschitzBound(Norm::kL2), largest * (1 - 1e-12));
     return *ones->LipschitzBound(Norm::kL2);
   };

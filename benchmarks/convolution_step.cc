@@ -6,6 +6,7 @@
 #include <torch/optim/adam.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>

@@ -9,8 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/layers/orthogonal_constraint.h"
+#include "lipschitz/layers/weight_constraint.h"
 #include "lipschitz/linalg/convolution_norm_bound.h"
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/orthogonal_kernel.h"

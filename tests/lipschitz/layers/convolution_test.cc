@@ -682,7 +682,8 @@ TEST(Conv2dTest, GradientPenaltyTrains) {
 
 // The larger of every pair of channels, and the smaller.
 torch::Tensor MaxMin(const torch::Tensor& x) {
-  const auto pairs = x.unflatten(1, {x.size(1) / 2, 2}).unbind(2);
+  const auto pairs =
+      x.reshape({x.size(0), x.size(1) / 2, 2, x.size(2), x.size(3)}).unbind(2);
   return torch::cat(
       {torch::maximum(pairs[0], pairs[1]), torch::minimum(pairs[0], pairs[1])},
       1);

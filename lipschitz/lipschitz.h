@@ -34,6 +34,7 @@
 #include "lipschitz/data/spherical_shells.h"
 #include "lipschitz/data/split.h"
 #include "lipschitz/diagnostics/gradient_norms.h"
+#include "lipschitz/layers/chain.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/linear.h"

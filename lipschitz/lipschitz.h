@@ -37,6 +37,7 @@
 #include "lipschitz/diagnostics/gradient_norms.h"
 #include "lipschitz/diagnostics/jacobian_spectrum.h"
 #include "lipschitz/diagnostics/linearisation.h"
+#include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/layers/chain.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/layers/dropout.h"

@@ -35,6 +35,7 @@
 #include "lipschitz/data/split.h"
 #include "lipschitz/diagnostics/activation_statistics.h"
 #include "lipschitz/diagnostics/dual_vectors.h"
+#include "lipschitz/diagnostics/exact_lipschitz.h"
 #include "lipschitz/diagnostics/gradient_norms.h"
 #include "lipschitz/diagnostics/jacobian_spectrum.h"
 #include "lipschitz/diagnostics/layer_gradients.h"

@@ -6,6 +6,7 @@
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
+#include "experiments/small_data/small_data.h"
 #include "experiments/squares/squares.h"
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
@@ -23,6 +24,7 @@ std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   experiments.push_back(std::make_unique<OrthonormalTrainingExperiment>());
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());
+  experiments.push_back(std::make_unique<SmallDataExperiment>());
   return experiments;
 }
 

@@ -362,6 +362,17 @@ Table AbsoluteValueExperiment::MakeTable(
   return table;
 }
 
+std::optional<std::string> AbsoluteValueExperiment::MetricFor(
+    const Anchor& anchor, const Record& record) const {
+  if (anchor.metric != "wasserstein") return std::nullopt;
+  if (anchor.kind == "upper bound" &&
+      (record.variant.value("activation", "") != "relu" ||
+       record.variant.value("hidden_layers", 0) != 1)) {
+    return std::nullopt;
+  }
+  return "wasserstein_estimate";
+}
+
 absl::Status AbsoluteValueExperiment::WriteReport(
     const std::string& results_dir, const std::string& stem,
     const std::vector<Record>& records) const {

@@ -63,6 +63,9 @@ class AbsoluteValueExperiment : public Experiment {
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
+  // An upper bound is that of ReLU networks with one hidden layer.
+  std::optional<std::string> MetricFor(const Anchor& anchor,
+                                       const Record& record) const override;
 
  private:
   AbsoluteValueSettings settings_;

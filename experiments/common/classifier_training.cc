@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +20,12 @@
 #include "lipschitz/data/batches.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/data/split.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/convolution.h"
+#include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/layers/linear.h"
+#include "lipschitz/linalg/convolution.h"
+#include "lipschitz/linalg/convolution_norm_bound.h"
 #include "lipschitz/linalg/norm_bound.h"
 #include "lipschitz/losses/jacobian_penalty.h"
 #include "lipschitz/losses/margin.h"
@@ -44,18 +50,23 @@ absl::StatusOr<double> BoundAsTrained(SequentialImpl& network, Norm norm) {
   BoundTable table = BoundTable::SameNorm(1.0);
   for (size_t i = 0; i < network.size(); ++i) {
     LayerImpl& layer = *network.layer(i);
-    auto* const linear = layer.as<LinearImpl>();
-    if (linear == nullptr) {
-      LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable next,
-                                 layer.LipschitzBounds());
-      table = table.Then(next);
-      continue;
+    BoundTable next;
+    if (auto* const linear = layer.as<LinearImpl>()) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor weight,
+                                 linear->ConstrainedWeight());
+      LIPSCHITZ_ASSIGN_OR_RETURN(next, OperatorNormBounds(weight.detach()));
+      next = next.Times(linear->config().scale);
+    } else if (auto* const convolution = layer.as<Conv2dImpl>()) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor kernel,
+                                 convolution->ConstrainedKernel());
+      LIPSCHITZ_ASSIGN_OR_RETURN(
+          next, ConvolutionNormBounds(kernel.detach(),
+                                      convolution->config().geometry));
+      next = next.Times(convolution->config().scale);
+    } else {
+      LIPSCHITZ_ASSIGN_OR_RETURN(next, layer.LipschitzBounds());
     }
-    LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor weight,
-                               linear->ConstrainedWeight());
-    LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable next,
-                               OperatorNormBounds(weight.detach()));
-    table = table.Then(next.Times(linear->config().scale));
+    table = table.Then(next);
   }
   return table.At(norm, norm);
 }
@@ -110,6 +121,52 @@ torch::Tensor LossOf(const ClassifierRecipe& recipe, SequentialImpl& network,
       (logits - offset) * recipe.temperature, labels);
 }
 
+// What of a network its record should say; every option of a constraint that is
+// not named has its default.
+Json Describe(const MlpConfig& network) {
+  Json activations = Json::array();
+  for (const ActivationSpec& spec : network.activations) {
+    activations.push_back(spec.Name());
+  }
+  return {{"hidden", network.hidden},
+          {"activation", network.activations.empty()
+                             ? Json(network.activation.Name())
+                             : activations},
+          {"constraint", ConstraintName(network.constraint.kind)},
+          {"dropout", network.dropout}};
+}
+
+Json Describe(const ConvNetConfig& network) {
+  Json stages = Json::array();
+  for (const ConvStage& stage : network.stages) {
+    stages.push_back({{"channels", stage.channels},
+                      {"kernel", stage.kernel},
+                      {"stride", stage.stride},
+                      {"padding_mode", PaddingModeName(stage.padding_mode)},
+                      {"padding", stage.padding},
+                      {"max_pool", stage.max_pool}});
+  }
+  return {{"stages", stages},
+          {"hidden", network.hidden},
+          {"activation", network.activation.Name()},
+          {"convolution", ConvolutionConstraintName(network.convolution.kind)},
+          {"dense", ConstraintName(network.dense.kind)},
+          {"dropout", network.dropout}};
+}
+
+// Takes the sizes of the images.
+void FitTo(const ImageDataset& data, MlpConfig* network) {
+  network->input_dim = data.pixels();
+  network->output_dim = data.classes();
+}
+
+void FitTo(const ImageDataset& data, ConvNetConfig* network) {
+  network->channels = data.channels();
+  network->height = data.height();
+  network->width = data.width();
+  network->output_dim = data.classes();
+}
+
 struct Parts {
   LabelledImages train;
   torch::Tensor validation_x;  // undefined where nothing is held out
@@ -155,17 +212,9 @@ absl::Status ClassifierRecipe::Validate() const {
 }
 
 Json ClassifierRecipe::ToJson() const {
-  Json activations = Json::array();
-  for (const ActivationSpec& spec : network.activations) {
-    activations.push_back(spec.Name());
-  }
-  Json json = {{"hidden", network.hidden},
-               {"activation", network.activations.empty()
-                                  ? Json(network.activation.Name())
-                                  : activations},
-               {"constraint", ConstraintName(network.constraint.kind)},
-               {"dropout", network.dropout},
-               {"loss", LossName(loss)}};
+  Json json =
+      std::visit([](const auto& config) { return Describe(config); }, network);
+  json["loss"] = LossName(loss);
   if (loss == ClassifierLoss::kMargin) {
     json["margin"] = margin;
   } else {
@@ -223,9 +272,8 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
 
   TrainedClassifier result;
   result.config = recipe.network;
-  result.config.input_dim = data.pixels();
-  result.config.output_dim = data.classes();
-  LIPSCHITZ_ASSIGN_OR_RETURN(result.network, MakeMlp(result.config));
+  std::visit([&](auto& network) { FitTo(data, &network); }, result.config);
+  LIPSCHITZ_ASSIGN_OR_RETURN(result.network, MakeNetwork(result.config));
   Sequential& network = result.network;
   const torch::Device device(context.device);
   network->to(device);
@@ -269,8 +317,10 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     // What dropout leaves out is no part of the network; the constraints are
     // those of training.
     for (size_t i = 0; i < network->size(); ++i) {
-      if (network->layer(i)->as<LinearImpl>() == nullptr) {
-        network->layer(i)->eval();
+      LayerImpl& layer = *network->layer(i);
+      if (layer.as<LinearImpl>() == nullptr &&
+          layer.as<Conv2dImpl>() == nullptr) {
+        layer.eval();
       }
     }
     if (step == options.steps) {

@@ -14,6 +14,7 @@
 #include "lipschitz/data/image_dataset.h"
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 #include "lipschitz/training/train.h"
 
 namespace lipschitz::experiments {
@@ -33,8 +34,8 @@ struct AdversarialTraining {
 };
 
 struct ClassifierRecipe {
-  // input_dim and output_dim follow from the data.
-  MlpConfig network;
+  // The sizes of input and output follow from the data.
+  NetworkConfig network;
   ClassifierLoss loss = ClassifierLoss::kCrossEntropy;
   double margin = 1.0;  // of kMargin, in units of logits
   // Before the cross-entropy the label's logit is lowered by the offset, so
@@ -58,6 +59,10 @@ struct ClassifierRecipe {
   absl::Status Validate() const;
   // Every setting above, for a record.
   Json ToJson() const;
+
+  // The network, where it is an MLP.
+  MlpConfig& mlp() { return std::get<MlpConfig>(network); }
+  const MlpConfig& mlp() const { return std::get<MlpConfig>(network); }
 };
 
 // Metrics of validation images from their logits (n, classes) and labels (n).
@@ -67,7 +72,7 @@ using Validation = std::function<Metrics(const torch::Tensor& logits,
 struct TrainedClassifier {
   // In evaluation mode, finished (LayerImpl::AfterTraining).
   Sequential network{nullptr};
-  MlpConfig config;
+  NetworkConfig config;
   TrainingResult training;
   // On the validation images, of the finished network; empty without any.
   Metrics validation;

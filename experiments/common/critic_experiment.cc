@@ -265,6 +265,12 @@ absl::Status CriticExperiment::WriteReport(
   return WriteTable(results_dir, stem, MakeTable(records));
 }
 
+std::optional<std::string> CriticExperiment::MetricFor(
+    const Anchor& anchor, const Record& /*record*/) const {
+  if (anchor.metric != "wasserstein") return std::nullopt;
+  return "wasserstein_estimate";
+}
+
 std::string VariantText(const Json& variant, const std::string& key) {
   if (!variant.contains(key)) return "";
   const Json& value = variant.at(key);

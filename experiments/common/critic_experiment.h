@@ -72,6 +72,9 @@ class CriticExperiment : public Experiment {
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
+  // The estimate, for anchors about it.
+  std::optional<std::string> MetricFor(const Anchor& anchor,
+                                       const Record& record) const override;
 
  protected:
   // Every run of the preset.

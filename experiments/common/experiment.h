@@ -51,6 +51,23 @@ struct Run {
   std::function<absl::StatusOr<RunOutcome>(const RunContext&)> execute;
 };
 
+// A number to compare with: a row of results/anchors.csv.
+struct Anchor {
+  std::string id;
+  std::string experiment;
+  std::string dataset;
+  std::string norm;
+  std::optional<double> radius;
+  std::string model;
+  std::string metric;
+  double value = 0.0;
+  std::optional<double> spread;
+  std::optional<double> seeds;
+  // "published", "measured", "exact answer", "upper bound".
+  std::string kind;
+  std::string source;
+};
+
 class Experiment {
  public:
   virtual ~Experiment() = default;
@@ -75,6 +92,13 @@ class Experiment {
   virtual absl::Status WriteReport(
       const std::string& results_dir, const std::string& stem,
       const std::vector<Record>& records) const = 0;
+
+  // The metric of `record`, one of this experiment's, that is to be compared
+  // with `anchor`; none where the record is about something else.
+  virtual std::optional<std::string> MetricFor(const Anchor& /*anchor*/,
+                                               const Record& /*record*/) const {
+    return std::nullopt;
+  }
 };
 
 // `base` for a run of the quick preset; other presets add their name, and

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/anchors.h"
 #include "experiments/common/progress.h"
 #include "experiments/common/record.h"
 #include "experiments/common/runner.h"
+#include "experiments/common/table.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
@@ -28,6 +30,11 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
             : absl::StrCat(experiment.name(), "_", PresetName(preset));
     LIPSCHITZ_RETURN_IF_ERROR(WithContext(
         experiment.WriteReport(results_dir, stem, records), experiment.name()));
+  }
+  const Table anchors = AnchorTable(experiment, AllAnchors(), set.records);
+  if (!anchors.rows.empty()) {
+    LIPSCHITZ_RETURN_IF_ERROR(WriteTable(
+        results_dir, absl::StrCat(experiment.name(), "_anchors"), anchors));
   }
   return absl::OkStatus();
 }

@@ -18,7 +18,8 @@ int RunExperiment(const Experiment& experiment, const CommonSettings& settings);
 
 // Tables and figures of one experiment from its standard records below
 // `results_dir`, those of every preset but quick under a name of their own
-// (NAME_paper); records that cannot be used are named on standard error.
+// (NAME_paper), and the numbers to compare with beside ours (NAME_anchors);
+// records that cannot be used are named on standard error.
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir);
 

@@ -109,6 +109,13 @@ absl::StatusOr<std::vector<CriticRun>> HighDimensionalConeExperiment::Runs(
   return runs;
 }
 
+std::optional<std::string> HighDimensionalConeExperiment::MetricFor(
+    const Anchor& anchor, const Record& record) const {
+  const std::string dimension = VariantText(record.variant, "dimension");
+  if (anchor.dataset != absl::StrCat("shell_", dimension)) return std::nullopt;
+  return CriticExperiment::MetricFor(anchor, record);
+}
+
 absl::Status HighDimensionalConeExperiment::WriteReport(
     const std::string& results_dir, const std::string& stem,
     const std::vector<Record>& records) const {

@@ -1,6 +1,7 @@
 // The Wasserstein distance between a sphere in many dimensions and its centre.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,9 @@ class HighDimensionalConeExperiment : public CriticExperiment {
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
+  // Of the anchor's dimension.
+  std::optional<std::string> MetricFor(const Anchor& anchor,
+                                       const Record& record) const override;
 
  protected:
   absl::StatusOr<std::vector<CriticRun>> Runs(

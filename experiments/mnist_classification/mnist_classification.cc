@@ -48,24 +48,24 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
   ClassifierRecipe recipe;
   switch (preset) {
     case Preset::kSmoke:
-      recipe.network.hidden = {32};
+      recipe.mlp().hidden = {32};
       recipe.epochs = 1;
       break;
     case Preset::kQuick:
-      recipe.network.hidden = {256, 256, 256};
+      recipe.mlp().hidden = {256, 256, 256};
       recipe.epochs = 2;
       break;
     case Preset::kPaper:
-      recipe.network.hidden = {1024, 1024, 1024};
+      recipe.mlp().hidden = {1024, 1024, 1024};
       recipe.epochs = 10;
       break;
   }
-  LIPSCHITZ_ASSIGN_OR_RETURN(recipe.network.activation,
+  LIPSCHITZ_ASSIGN_OR_RETURN(recipe.mlp().activation,
                              ParseActivation(activation));
   LIPSCHITZ_ASSIGN_OR_RETURN(
-      recipe.network.constraint.kind,
+      recipe.mlp().constraint.kind,
       ParseConstraint(IsFree(constraint) ? "none" : constraint));
-  if (constraint == "dropout") recipe.network.dropout = kDropout;
+  if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
   const Tuning tuning = TuningOf(constraint);
   recipe.learning_rate = tuning.learning_rate;

@@ -56,6 +56,8 @@ class MnistRobustnessExperiment : public Experiment {
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
+  std::optional<std::string> MetricFor(const Anchor& anchor,
+                                       const Record& record) const override;
 
  private:
   RobustnessSettings settings_;

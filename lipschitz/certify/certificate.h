@@ -58,8 +58,8 @@ struct Certificates {
 // classes), is left as it was found.
 //
 // Errors: a layer that states no bound on its Lipschitz constant, or for
-// kFloat64 and kFloat32 whose rounding is not known (Linear, Activation and
-// Sequential are, on images (n, d)); weights that are not finite; images or
+// kFloat64 and kFloat32 whose rounding is not known (RoundedMapOf names those
+// that are known, on images (n, d)); weights that are not finite; images or
 // labels that do not fit.
 absl::StatusOr<Certificates> Certify(LayerImpl& network,
                                      const at::Tensor& images,

@@ -5,17 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <typeinfo>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-#include "lipschitz/activations/activation.h"
 #include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/dual_norms.h"
-#include "lipschitz/linalg/matrix_check.h"
-#include "lipschitz/linalg/norm_bound.h"
 
 namespace lipschitz {
 namespace {
@@ -113,118 +108,50 @@ absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
     return absl::InvalidArgumentError(
         "rounding errors of exact arithmetic: there are none");
   }
-  const auto linear_step =
-      [](LinearImpl& layer, const BoundTable& bounds) -> absl::StatusOr<Step> {
-    Step step;
-    step.bounds = bounds;
-    LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor applied,
-                               layer.ConstrainedWeight());
-    const at::Tensor weight = applied.detach().to(at::kDouble);
-    const at::Tensor magnitude = weight.abs();
-    SpectralNormOptions cheap;
-    cheap.max_squarings = 0;
-    LIPSCHITZ_ASSIGN_OR_RETURN(step.magnitude,
-                               OperatorNormBounds(magnitude, cheap));
-    step.weight_t = weight.t();
-    step.magnitude_t = magnitude.t();
-    step.width = weight.size(0);
-    // n products, the bias and the scale.
-    step.operations = static_cast<double>(weight.size(1)) + 2.0;
-    step.scale = layer.AppliedScale();
-    if (layer.bias.defined()) {
-      step.bias = layer.bias.detach().to(at::kDouble);
-      LIPSCHITZ_RETURN_IF_ERROR(
-          CheckFinite(step.bias.unsqueeze(0),
-                      absl::StrCat("the bias of layer '", layer.name(), "'")));
-      const at::Tensor norms = VectorNorms(step.bias);
-      for (int64_t q = 0; q < 3; ++q) {
-        step.bias_norms[static_cast<size_t>(q)] = norms[q].item<double>();
-      }
-    }
-    return step;
-  };
-  const auto activation_step =
-      [&](ActivationImpl& layer,
-          const BoundTable& bounds) -> absl::StatusOr<Step> {
-    if (layer.dim() != -1 && layer.dim() != 1) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("activation ", layer.spec().Name(), " along dimension ",
-                       layer.dim(), " of a matrix mixes examples"));
-    }
-    Step step;
-    step.bounds = bounds;
-    ActivationSpec spec = layer.spec();
-    // All others choose among the values and their negatives, without rounding.
-    if (spec.kind == ActivationKind::kLeakyRelu) {
-      if (arithmetic == Arithmetic::kFloat32) {
-        spec.negative_slope = static_cast<float>(spec.negative_slope);
-      }
-      step.slope = std::abs(spec.negative_slope);
-      step.operations = 1.0;
-      step.magnitude = BoundTable::SameNorm(step.slope);
-    }
-    step.activation = std::make_shared<ActivationImpl>(spec);
-    return step;
-  };
   return CatchTorch(
       "rounding errors", [&]() -> absl::StatusOr<ForwardErrorBound> {
         ForwardErrorBound bound;
         bound.arithmetic_ = arithmetic;
         for (const auto& [layer, bounds] : parts.body) {
-          LayerImpl& known = *layer;
-          const bool is_linear = typeid(known) == typeid(LinearImpl);
-          if (!is_linear && typeid(known) != typeid(ActivationImpl)) {
-            return absl::FailedPreconditionError(absl::StrCat(
-                "the rounding errors of layer '", known.name(),
-                "' are not known, so no certificate can account for them"));
-          }
-          LIPSCHITZ_ASSIGN_OR_RETURN(
-              Step step,
-              is_linear ? linear_step(static_cast<LinearImpl&>(known), bounds)
-                        : activation_step(static_cast<ActivationImpl&>(known),
-                                          bounds));
-          bound.body_.push_back(std::move(step));
+          LIPSCHITZ_ASSIGN_OR_RETURN(RoundedMap map,
+                                     RoundedMapOf(*layer, bounds, arithmetic));
+          bound.body_.push_back(std::move(map));
         }
         bound.has_head_ = parts.head != nullptr;
         if (bound.has_head_) {
           LIPSCHITZ_ASSIGN_OR_RETURN(
-              bound.head_, linear_step(*parts.head, parts.head_bounds));
-          bound.head_row_norms_ =
-              DualNorms(bound.head_.magnitude_t.t().contiguous());
+              bound.head_,
+              RoundedMapOf(*parts.head, parts.head_bounds, arithmetic));
+          LIPSCHITZ_ASSIGN_OR_RETURN(const LinearParts head,
+                                     LinearPartsOf(*parts.head));
+          bound.head_bias_ =
+              head.bias.defined()
+                  ? head.bias.abs()
+                  : at::zeros({head.weight_t.size(1)}, head.weight_t.options());
+          bound.head_row_norms_ = DualNorms(head.magnitude_t.t().contiguous());
           bound.head_pair_norms_ =
-              PairDualNorms(bound.head_.weight_t.t().contiguous()) *
+              PairDualNorms(head.weight_t.t().contiguous()) *
               (std::abs(bound.head_.scale) * kInflation);
         }
         return bound;
       });
 }
 
-at::Tensor ForwardErrorBound::Apply(const Step& step,
-                                    const at::Tensor& h) const {
-  if (step.activation != nullptr) return step.activation->forward(h);
-  at::Tensor z = at::mm(h, step.weight_t);
-  if (step.bias.defined()) z.add_(step.bias);
-  return step.scale == 1.0 ? z : z.mul_(step.scale);
-}
-
 ForwardErrorBound::Centres ForwardErrorBound::Evaluate(
     const at::Tensor& images) const {
-  const auto magnitudes = [](const Step& step, const at::Tensor& h) {
-    if (step.activation != nullptr) return h.abs() * (step.slope * kInflation);
-    return at::mm(h.abs(), step.magnitude_t) *
-           (1.0 + Gamma(step.operations + 4.0));
-  };
   Centres centres;
   at::Tensor h = images;
-  for (const Step& step : body_) {
-    if (step.operations > 0.0) {
-      centres.magnitudes.push_back(VectorNorms(magnitudes(step, h)));
+  for (const RoundedMap& map : body_) {
+    if (map.operations > 0.0) {
+      const at::Tensor magnitudes = map.magnitudes(h).flatten(1);
+      centres.magnitudes.push_back(VectorNorms(magnitudes));
+      centres.widths.push_back(magnitudes.size(1));
     }
-    h = Apply(step, h);
+    h = map.apply(h);
   }
   if (has_head_) {
-    centres.head_magnitudes = magnitudes(head_, h);
-    h = Apply(head_, h);
+    centres.head_magnitudes = head_.magnitudes(h);
+    h = head_.apply(h);
   }
   centres.logits = h;
   return centres;
@@ -248,17 +175,18 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
   Errors errors = {at::zeros({n, 3}, options), at::zeros({n, 3}, options),
                    reach(), at::zeros({n}, options.dtype(at::kBool))};
   size_t rounded = 0;
-  for (const Step& step : body_) {
+  for (const RoundedMap& step : body_) {
     at::Tensor centre = Through(step.bounds, errors.centre);
     at::Tensor ball = Through(step.bounds, errors.ball);
     if (step.operations > 0.0) {
-      const at::Tensor& at_centre = centres.magnitudes.at(rounded++);
+      const at::Tensor& at_centre = centres.magnitudes.at(rounded);
+      const double width = static_cast<double>(centres.widths.at(rounded));
+      ++rounded;
       const at::Tensor in_ball =
           (at_centre + Through(step.magnitude, errors.Slack())) * kInflation;
       const at::Tensor bias = at::tensor(
           {step.bias_norms[0], step.bias_norms[1], step.bias_norms[2]},
           options);
-      const double width = static_cast<double>(step.width);
       centre = (centre + Rounding(kFloat64Format, step.operations, step.scale,
                                   at_centre, bias, width)) *
                kInflation;
@@ -292,16 +220,14 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
          Product(errors.Slack().unsqueeze(1), head_row_norms_.unsqueeze(0))
              .amin(2)) *
         kInflation;
-    const at::Tensor bias =
-        head_.bias.defined() ? head_.bias.abs() : at::zeros({classes}, options);
     const at::Tensor logits =
         Rounding(kFloat64Format, head_.operations, head_.scale,
-                 centres.head_magnitudes, bias, /*width=*/1.0) +
-        Rounding(format, head_.operations, head_.scale, in_ball, bias,
+                 centres.head_magnitudes, head_bias_, /*width=*/1.0) +
+        Rounding(format, head_.operations, head_.scale, in_ball, head_bias_,
                  /*width=*/1.0);
     total = total + logits + logits.gather(1, labels.unsqueeze(1));
     errors.overflow.logical_or_(
-        Exceeds(format, head_.scale, (in_ball + bias).amax(1)));
+        Exceeds(format, head_.scale, (in_ball + head_bias_).amax(1)));
   }
   total = total * kInflation;
   // Not a number: an overflow in the bounds themselves.

@@ -14,16 +14,14 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/certify/arithmetic.h"
 #include "lipschitz/certify/network_parts.h"
+#include "lipschitz/certify/rounded_map.h"
 
 namespace lipschitz {
 
@@ -33,8 +31,10 @@ class ForwardErrorBound {
   struct Centres {
     // (n, classes): f(x) up to the errors that PairErrors includes.
     at::Tensor logits;
-    // Per layer that rounds: ‖ |W| |h| ‖ at the computed input h, (n, 3).
+    // Per layer that rounds: the norms of its RoundedMap's magnitudes at the
+    // computed input, (n, 3), and how many outputs an example has.
     std::vector<at::Tensor> magnitudes;
+    std::vector<int64_t> widths;
     // The same for each logit, (n, classes); undefined without a last Linear.
     at::Tensor head_magnitudes;
   };
@@ -42,8 +42,8 @@ class ForwardErrorBound {
   // The network is in evaluation mode, its parameters of the type of
   // `arithmetic`, kFloat64 or kFloat32 (ArithmeticEvaluation sees to it); the
   // weights are those that it applies there. Not bound to the network
-  // afterwards. An error that names it for a layer that is not Linear,
-  // Activation (along the last dimension of a matrix) or a Sequential of these.
+  // afterwards. An error that names it for a layer that RoundedMapOf does not
+  // know.
   static absl::StatusOr<ForwardErrorBound> Create(const NetworkParts& parts,
                                                   Arithmetic arithmetic);
 
@@ -60,39 +60,14 @@ class ForwardErrorBound {
                         Norm norm, const at::Tensor& radii) const;
 
  private:
-  // One layer: ẑ = scale (Ŵ h + b) or an activation, and the bounds about it.
-  struct Step {
-    // Of the layer in exact arithmetic.
-    BoundTable bounds;
-    // Operations one after the other, from the products to the last rounding;
-    // 0: exact.
-    double operations = 0.0;
-    // From ‖h‖ to the norms of the sums of the magnitudes of what is added.
-    BoundTable magnitude;
-    // Of |b|, in every norm.
-    std::array<double, 3> bias_norms = {0.0, 0.0, 0.0};
-    double scale = 1.0;
-    int64_t width = 0;
-
-    // Float64. Undefined for an activation.
-    at::Tensor weight_t;     // (in, out)
-    at::Tensor magnitude_t;  // its entries' magnitudes
-    at::Tensor bias;         // (out) or undefined
-    // Null for a Linear.
-    std::shared_ptr<LayerImpl> activation;
-    // LeakyReLU's slope, where the activation multiplies by one.
-    double slope = 0.0;
-  };
-
   struct Errors;
 
-  at::Tensor Apply(const Step& step, const at::Tensor& h) const;
-
   Arithmetic arithmetic_ = Arithmetic::kFloat64;
-  std::vector<Step> body_;
+  std::vector<RoundedMap> body_;
   // The last Linear, when has_head_.
-  Step head_;
+  RoundedMap head_;
   bool has_head_ = false;
+  at::Tensor head_bias_;        // (classes): its magnitudes
   at::Tensor head_row_norms_;   // (classes, 3): dual norms of |w_j|
   at::Tensor head_pair_norms_;  // (classes, classes, 3): of scale (w_y − w_j)
 };

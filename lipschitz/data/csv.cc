@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/status.h"
@@ -60,6 +63,14 @@ absl::string_view TakeLine(absl::string_view* text) {
   return line;
 }
 
+// A file's text without the byte order mark and what is empty at its end.
+absl::string_view Body(absl::string_view content) {
+  if (absl::StartsWith(content, kByteOrderMark)) {
+    content.remove_prefix(std::strlen(kByteOrderMark));
+  }
+  return absl::StripTrailingAsciiWhitespace(content);
+}
+
 // Reads a decimal number, NaN or infinity; absl::SimpleAtod takes hexadecimal
 // ones, too.
 bool ParseNumber(absl::string_view field, double* value) {
@@ -100,11 +111,7 @@ absl::Status AppendNumbers(const std::vector<absl::string_view>& fields,
 
 absl::StatusOr<at::Tensor> ParseCsv(const std::string& name,
                                     const std::string& content) {
-  absl::string_view text = content;
-  if (absl::StartsWith(text, kByteOrderMark)) {
-    text.remove_prefix(std::strlen(kByteOrderMark));
-  }
-  text = absl::StripTrailingAsciiWhitespace(text);
+  absl::string_view text = Body(content);
   const auto error = [&](const std::string& message) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": ", message));
   };
@@ -136,6 +143,36 @@ absl::StatusOr<at::Tensor> ParseCsv(const std::string& name,
     const auto sizes = {rows, static_cast<int64_t>(columns)};
     return at::from_blob(values.data(), sizes, at::kDouble).clone();
   });
+}
+
+absl::StatusOr<std::vector<std::vector<std::string>>> ParseCsvTexts(
+    const std::string& name, const std::string& content,
+    const std::vector<std::string>& columns) {
+  absl::string_view text = Body(content);
+  std::vector<std::vector<std::string>> rows;
+  std::vector<absl::string_view> fields;
+  for (int64_t row = 1; row == 1 || !text.empty(); ++row) {
+    SplitFields(TakeLine(&text), &fields);
+    if (row == 1) {
+      if (fields.size() != columns.size() ||
+          !std::equal(fields.begin(), fields.end(), columns.begin())) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            name, ": the columns must be ", absl::StrJoin(columns, ","),
+            ", got ", absl::StrJoin(fields, ",")));
+      }
+      continue;
+    }
+    if (fields.size() != columns.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": row ", row, ": the number of columns is ",
+                       fields.size(), ", in row 1 it is ", columns.size()));
+    }
+    rows.emplace_back();
+    for (const absl::string_view field : fields) {
+      rows.back().push_back(absl::StrReplaceAll(field, {{"\"\"", "\""}}));
+    }
+  }
+  return rows;
 }
 
 absl::StatusOr<at::Tensor> ReadCsv(const std::string& path) {

@@ -1,9 +1,10 @@
-// Tables of numbers as comma-separated values (RFC 4180).
+// Tables as comma-separated values (RFC 4180).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -22,5 +23,12 @@ absl::StatusOr<at::Tensor> ReadCsv(const std::string& path);
 // The same from the file's content; `name` is what errors call it.
 absl::StatusOr<at::Tensor> ParseCsv(const std::string& name,
                                     const std::string& content);
+
+// The texts of a file with a header, one vector per line after it, each as long
+// as the header, which must name exactly `columns`. Fields are as above; none
+// may hold a line break. InvalidArgument with `name` and the row.
+absl::StatusOr<std::vector<std::vector<std::string>>> ParseCsvTexts(
+    const std::string& name, const std::string& content,
+    const std::vector<std::string>& columns);
 
 }  // namespace lipschitz

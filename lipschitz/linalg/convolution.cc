@@ -66,6 +66,14 @@ std::string PaddingModeName(PaddingMode mode) {
   return mode == PaddingMode::kZero ? "zero" : "circular";
 }
 
+absl::StatusOr<PaddingMode> ParsePaddingMode(const std::string& name) {
+  for (const PaddingMode mode : {PaddingMode::kZero, PaddingMode::kCircular}) {
+    if (name == PaddingModeName(mode)) return mode;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown padding '", name, "'; known: zero, circular"));
+}
+
 absl::Status ConvolutionGeometry::Validate() const {
   if (in_channels < 1 || out_channels < 1) {
     return absl::InvalidArgumentError(

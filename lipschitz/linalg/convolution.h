@@ -14,6 +14,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace lipschitz {
 
@@ -28,6 +29,7 @@ enum class PaddingMode {
 
 // "zero", "circular".
 std::string PaddingModeName(PaddingMode mode);
+absl::StatusOr<PaddingMode> ParsePaddingMode(const std::string& name);
 
 struct ConvolutionGeometry {
   int64_t in_channels = 0;

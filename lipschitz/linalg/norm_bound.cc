@@ -10,6 +10,7 @@
 #include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/matrix_check.h"
+#include "lipschitz/linalg/upward_norms.h"
 
 namespace lipschitz {
 namespace {
@@ -18,11 +19,6 @@ using rounding::Gamma;
 using rounding::kUnit;
 using rounding::SumUp;
 using rounding::Up;
-
-double FrobeniusUp(const at::Tensor& a) {
-  const double squares = a.square().sum().item<double>();
-  return Up(std::sqrt(SumUp(squares, static_cast<double>(a.numel()))));
-}
 
 // ‖A‖₂ ≤ min(‖A‖_F, √(‖A‖₁ ‖A‖_∞)).
 double CheapSpectralUp(const at::Tensor& a) {
@@ -97,14 +93,10 @@ absl::StatusOr<double> SpectralNormUpperBound(
     c10::NoGradGuard no_grad;
     at::Tensor matrix = w.detach().to(at::kCPU, at::kDouble);
     if (matrix.size(0) > matrix.size(1)) matrix = matrix.t();
-    const double largest = matrix.abs().max().item<double>();
-    if (largest == 0.0) return 0.0;
+    if (matrix.abs().max().item<double>() == 0.0) return 0.0;
     // A power of two, so that the division is exact: entries in [−1, 1]. What
     // falls below the subnormal numbers is covered by the rounding terms.
-    int exponent = 0;
-    std::frexp(largest, &exponent);
-    // Beyond that 2^∓exponent itself is not a float64.
-    exponent = std::clamp(exponent, -1000, 1000);
+    const int exponent = ScaleExponent(matrix);
     matrix = (matrix * std::ldexp(1.0, -exponent)).contiguous();
     const double n = static_cast<double>(matrix.size(1));
     const at::Tensor gram = at::mm(matrix, matrix.t());

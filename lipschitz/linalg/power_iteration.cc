@@ -28,20 +28,31 @@ at::Tensor Normalised(const at::Tensor& x) {
 
 }  // namespace
 
-PowerIterationResult PowerIteration(const at::Tensor& w, int iterations,
+PowerIterationResult PowerIteration(const LinearMap& map, int iterations,
                                     const at::Tensor& u) {
   c10::NoGradGuard no_grad;
-  const at::Tensor weight = w.detach();
   PowerIterationResult result;
-  result.u =
-      Normalised(u.defined() ? u.detach() : FixedStart(w.size(0), w.options()));
-  result.v = Normalised(at::mv(weight.t(), result.u));
+  result.u = Normalised(u.detach());
+  result.v = Normalised(map.adjoint(result.u));
   for (int i = 0; i < iterations; ++i) {
-    if (i > 0) result.v = Normalised(at::mv(weight.t(), result.u));
-    result.u = Normalised(at::mv(weight, result.v));
+    if (i > 0) result.v = Normalised(map.adjoint(result.u));
+    result.u = Normalised(map.apply(result.v));
   }
-  result.sigma = at::dot(result.u, at::mv(weight, result.v)).item<double>();
+  result.sigma =
+      at::dot(result.u.reshape({-1}), map.apply(result.v).reshape({-1}))
+          .item<double>();
   return result;
+}
+
+PowerIterationResult PowerIteration(const at::Tensor& w, int iterations,
+                                    const at::Tensor& u) {
+  const at::Tensor weight = w.detach();
+  const LinearMap map = {
+      [&](const at::Tensor& v) { return at::mv(weight, v); },
+      [&](const at::Tensor& v) { return at::mv(weight.t(), v); }};
+  return PowerIteration(
+      map, iterations,
+      u.defined() ? u : FixedStart(weight.size(0), weight.options()));
 }
 
 }  // namespace lipschitz

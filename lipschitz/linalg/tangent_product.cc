@@ -75,6 +75,22 @@ class Product : public torch::autograd::Function<Product> {
   }
 };
 
+class Identity : public torch::autograd::Function<Identity> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context,
+                            const at::Tensor& w) {
+    context->save_for_backward({w});
+    return w.view_as(w);
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* context,
+      torch::autograd::variable_list gradients) {
+    return {ProjectOntoTangentSpace(gradients[0],
+                                    context->get_saved_variables()[0])};
+  }
+};
+
 }  // namespace
 
 at::Tensor TangentProduct(const at::Tensor& x, const at::Tensor& w) {
@@ -82,6 +98,10 @@ at::Tensor TangentProduct(const at::Tensor& x, const at::Tensor& w) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = w.size(0);
   return Product::apply(x.reshape({-1, x.size(-1)}), w, false).reshape(shape);
+}
+
+at::Tensor WithTangentGradient(const at::Tensor& w) {
+  return w.requires_grad() ? Identity::apply(w) : w;
 }
 
 }  // namespace lipschitz

@@ -20,4 +20,8 @@ namespace lipschitz {
 // both of which are ½ (δᵀx − zᵀD) for a square one.
 at::Tensor TangentProduct(const at::Tensor& x, const at::Tensor& w);
 
+// `w` itself, for uses other than a product: what its derivative receives is
+// the tangential part of the gradient that comes back.
+at::Tensor WithTangentGradient(const at::Tensor& w);
+
 }  // namespace lipschitz

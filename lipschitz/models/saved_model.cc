@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +17,7 @@
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/sealed_file.h"
 #include "lipschitz/base/status.h"
-#include "lipschitz/models/mlp_json.h"
+#include "lipschitz/models/network_json.h"
 
 namespace lipschitz {
 namespace {
@@ -61,7 +62,7 @@ Tensors StateOf(const Sequential& network) {
 
 std::string TensorKey(size_t index) { return absl::StrCat("tensor", index); }
 
-std::string Serialise(const MlpConfig& config, const Sequential& network,
+std::string Serialise(const NetworkConfig& config, const Sequential& network,
                       const ModelMetadata& metadata) {
   Json names = Json::array();
   torch::serialize::OutputArchive archive;
@@ -73,8 +74,8 @@ std::string Serialise(const MlpConfig& config, const Sequential& network,
     names.push_back(name);
   }
   const Json description = {{"schema", kSchema},
-                            {"network", "mlp"},
-                            {"config", MlpConfigToJson(config)},
+                            {"network", NetworkKind(config)},
+                            {"config", NetworkConfigToJson(config)},
                             {"metadata", metadata},
                             {"tensors", names}};
   std::ostringstream content;
@@ -85,7 +86,7 @@ std::string Serialise(const MlpConfig& config, const Sequential& network,
 
 // Of a file, beside its tensors.
 struct Description {
-  MlpConfig config;
+  NetworkConfig config;
   ModelMetadata metadata;
   std::vector<std::string> tensors;
 };
@@ -112,14 +113,13 @@ absl::StatusOr<Description> ParseDescription(const std::string& text) {
     if (!json.contains(key)) return malformed(absl::StrCat("no ", key));
   }
   if (json.size() != 5) return malformed("it has a field of no known name");
-  if (json["network"] != "mlp") {
-    return malformed(
-        absl::StrCat("a network of unknown kind ", json["network"].dump()));
-  }
+  if (!json["network"].is_string()) return malformed("network is no text");
   Description description;
-  LIPSCHITZ_ASSIGN_OR_RETURN(description.config,
-                             MlpConfigFromJson(json["config"]));
-  LIPSCHITZ_RETURN_IF_ERROR(description.config.Validate());
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      description.config,
+      NetworkConfigFromJson(json["network"].get<std::string>(),
+                            json["config"]));
+  LIPSCHITZ_RETURN_IF_ERROR(ValidateNetwork(description.config));
   if (!json["metadata"].is_object()) return malformed("metadata is no object");
   for (const auto& item : json["metadata"].items()) {
     if (!item.value().is_string()) {
@@ -185,8 +185,8 @@ absl::Status ExpectShape(const Tensors& tensors, const std::string& name,
                    ", its config needs ", expected.str()));
 }
 
-// Holds what MakeMlp allocates to the size of the tensors that are there.
-absl::Status CheckWidths(const MlpConfig& config, const Tensors& tensors) {
+// Hold what the network allocates to the size of the tensors that are there.
+absl::Status CheckSizes(const MlpConfig& config, const Tensors& tensors) {
   for (size_t i = 0; i <= config.hidden.size(); ++i) {
     const std::string name = absl::StrCat("linear", i + 1, ".weight");
     const auto found = tensors.find(name);
@@ -201,11 +201,27 @@ absl::Status CheckWidths(const MlpConfig& config, const Tensors& tensors) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Sequential> Build(const MlpConfig& config,
+absl::Status CheckSizes(const ConvNetConfig& config, const Tensors& tensors) {
+  // No constraint's raw parameters are that much fewer than the entries of the
+  // kernels which they stand for.
+  constexpr double kMostPerParameter = 32.0;
+  LIPSCHITZ_ASSIGN_OR_RETURN(const double needed, config.WeightCount());
+  double there = 0.0;
+  for (const auto& [name, tensor] : tensors) {
+    there += static_cast<double>(tensor.numel());
+  }
+  if (needed <= kMostPerParameter * there) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("its config is of ", needed,
+                   " weights, and its tensors have only ", there, " entries"));
+}
+
+absl::StatusOr<Sequential> Build(const NetworkConfig& config,
                                  const Tensors& tensors) {
-  LIPSCHITZ_RETURN_IF_ERROR(CheckWidths(config, tensors));
+  LIPSCHITZ_RETURN_IF_ERROR(std::visit(
+      [&](const auto& sizes) { return CheckSizes(sizes, tensors); }, config));
   const KeepGenerator keep;
-  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential network, MakeMlp(config));
+  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential network, MakeNetwork(config));
   network->to(tensors.begin()->second.scalar_type());
   const Tensors state = StateOf(network);
   for (const auto& [name, tensor] : state) {
@@ -226,13 +242,13 @@ absl::StatusOr<Sequential> Build(const MlpConfig& config,
 
 // Whether two networks do the same: the config holds more than the tensors'
 // shapes show.
-absl::Status ExpectSameOutputs(const MlpConfig& config, Sequential& network,
+absl::Status ExpectSameOutputs(const NetworkConfig& config, Sequential& network,
                                Sequential& loaded) {
   const torch::NoGradGuard no_grad;
   const EvaluationMode evaluation(*network);
-  const torch::Tensor x = at::arange(4 * config.input_dim, at::kDouble)
+  const torch::Tensor x = at::arange(4 * InputDim(config), at::kDouble)
                               .cos()
-                              .reshape({4, config.input_dim})
+                              .reshape({4, InputDim(config)})
                               .to(loaded->parameters().front().scalar_type());
   const torch::Tensor given =
       network->forward(x.to(network->parameters().front().device())).cpu();
@@ -249,7 +265,7 @@ absl::Status ExpectSameOutputs(const MlpConfig& config, Sequential& network,
 
 }  // namespace
 
-absl::Status SaveModel(const std::string& path, const MlpConfig& config,
+absl::Status SaveModel(const std::string& path, const NetworkConfig& config,
                        Sequential& network, const ModelMetadata& metadata) {
   const std::string what = absl::StrCat("cannot save the model ", path);
   std::string content;

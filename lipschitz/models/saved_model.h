@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lipschitz/layers/sequential.h"
-#include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 
 namespace lipschitz {
 
@@ -23,19 +23,19 @@ namespace lipschitz {
 using ModelMetadata = std::map<std::string, std::string>;
 
 struct SavedModel {
-  MlpConfig config;
+  NetworkConfig config;
   // On the CPU, in evaluation mode.
   Sequential network{nullptr};
   ModelMetadata metadata;
 };
 
-// Writes `network`, which MakeMlp(config) built, with every parameter and
+// Writes `network`, which MakeNetwork(config) built, with every parameter and
 // buffer; the file is whole or as it was. Before, what would be written is read
 // again and compared, on a few inputs in evaluation.
 //
 // InvalidArgument for a config that is not the network's, and for parameters
 // that are not finite, or not all of them float32 or all of them float64.
-absl::Status SaveModel(const std::string& path, const MlpConfig& config,
+absl::Status SaveModel(const std::string& path, const NetworkConfig& config,
                        Sequential& network, const ModelMetadata& metadata);
 
 // The model, whose outputs and bounds in evaluation are those of the network

@@ -91,7 +91,7 @@ absl::StatusOr<Report> MakeReport(const ReportSettings& settings) {
         "the radius must be finite and not negative, got ", settings.radius));
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(SavedModel model, LoadModel(settings.model));
-  const int64_t classes = model.config.output_dim;
+  const int64_t classes = OutputDim(model.config);
   if (classes < 2) {
     return absl::InvalidArgumentError(
         absl::StrCat("the model ", settings.model, " has ", classes,
@@ -100,7 +100,7 @@ absl::StatusOr<Report> MakeReport(const ReportSettings& settings) {
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const at::Tensor images,
-      ReadImages(settings.images, model.config.input_dim, settings.any_range));
+      ReadImages(settings.images, InputDim(model.config), settings.any_range));
   CertificationOptions options;
   options.norm = settings.norm;
   options.arithmetic = settings.arithmetic;

@@ -8,7 +8,7 @@
 #include "experiments/common/record.h"
 #include "experiments/common/table.h"
 #include "lipschitz/base/norm.h"
-#include "lipschitz/models/mlp_json.h"
+#include "lipschitz/models/network_json.h"
 #include "tools/decimal.h"
 
 namespace lipschitz::tools {

@@ -106,6 +106,37 @@ TEST(Activation, ActsAlongItsDimension) {
   }
 }
 
+TEST(Activation, TakesImagesInEveryOrderOfMemory) {
+  at::manual_seed(9);
+  const at::Tensor images = at::randn({2, 12, 3, 4});
+  const at::Tensor channels_last =
+      images.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor part = at::randn({2, 24, 3, 8}).slice(3, 0, 8, 2);
+  for (const ActivationSpec& spec : AllSpecs()) {
+    EXPECT_TRUE(Apply(spec, channels_last, 1).equal(Apply(spec, images, 1)))
+        << Describe(spec);
+    EXPECT_TRUE(Apply(spec, part, 1).equal(Apply(spec, part.contiguous(), 1)))
+        << Describe(spec);
+  }
+}
+
+TEST(Activation, ChannelsThatTheGroupDoesNotDivideAreAnErrorWithTheNumbers) {
+  for (const ActivationSpec& spec :
+       {ActivationSpec::GroupSort(4), ActivationSpec::MaxOut(4)}) {
+    try {
+      // The width is a multiple, the channels are not.
+      Apply(spec, at::zeros({2, 6, 8, 8}), 1);
+      ADD_FAILURE() << spec.Name() << " took 6 channels";
+    } catch (const c10::Error& e) {
+      const std::string error = e.what_without_backtrace();
+      for (const char* part :
+           {"size 6", "dim 1", "[2, 6, 8, 8]", "group_size 4"}) {
+        EXPECT_NE(error.find(part), std::string::npos) << error;
+      }
+    }
+  }
+}
+
 TEST(Activation, TakesAnEmptyBatch) {
   for (const ActivationSpec& spec : AllSpecs()) {
     EXPECT_EQ(Apply(spec, at::zeros({0, 12})).sizes(),

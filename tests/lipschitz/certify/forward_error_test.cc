@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
 #include "lipschitz/certify/network_parts.h"
+#include "lipschitz/layers/image_shape.h"
 #include "lipschitz/layers/linear.h"
+#include "lipschitz/layers/pooling.h"
 #include "lipschitz/layers/sequential.h"
 #include "tests/testing/networks.h"
 #include "tests/testing/status.h"
@@ -67,6 +70,58 @@ Vector Activate(const ActivationSpec& spec, double slope, const Vector& z) {
   return y;
 }
 
+struct ImageSize {
+  size_t channels;
+  size_t height;
+  size_t width;
+};
+
+// The activation over the channels of every pixel; the number of channels
+// stays.
+Vector ActivatePixels(const ActivationSpec& spec, double slope, const Vector& z,
+                      const ImageSize& size) {
+  const size_t pixels = size.height * size.width;
+  Vector y(z.size());
+  for (size_t i = 0; i < pixels; ++i) {
+    Vector pixel;
+    for (size_t c = 0; c < size.channels; ++c)
+      pixel.push_back(z[c * pixels + i]);
+    pixel = Activate(spec, slope, pixel);
+    for (size_t c = 0; c < size.channels; ++c) y[c * pixels + i] = pixel[c];
+  }
+  return y;
+}
+
+// The largest entry of every window, or the sum times `factor` where that is
+// positive.
+Vector Pool(const PoolWindows& windows, Extended factor, const Vector& z,
+            ImageSize* size) {
+  const size_t kernel = static_cast<size_t>(windows.kernel);
+  const size_t stride = static_cast<size_t>(windows.stride);
+  const ImageSize out = {size->channels, (size->height - kernel) / stride + 1,
+                         (size->width - kernel) / stride + 1};
+  Vector y;
+  for (size_t c = 0; c < out.channels; ++c) {
+    for (size_t p = 0; p < out.height; ++p) {
+      for (size_t q = 0; q < out.width; ++q) {
+        Extended sum = 0;
+        Extended largest = -std::numeric_limits<Extended>::infinity();
+        for (size_t a = 0; a < kernel; ++a) {
+          for (size_t b = 0; b < kernel; ++b) {
+            const size_t row = c * size->height + p * stride + a;
+            const Extended value = z[row * size->width + q * stride + b];
+            sum += value;
+            largest = std::max(largest, value);
+          }
+        }
+        y.push_back(factor > 0 ? sum * factor : largest);
+      }
+    }
+  }
+  *size = out;
+  return y;
+}
+
 // f(x) in long double on the weights that the network applies, by plain loops.
 Vector Truth(Sequential network, const at::Tensor& x) {
   const auto numbers = [](const at::Tensor& tensor) {
@@ -76,14 +131,39 @@ Vector Truth(Sequential network, const at::Tensor& x) {
   };
   const std::vector<double> input = numbers(x);
   Vector h(input.begin(), input.end());
+  ImageSize size = {h.size(), 1, 1};
   for (size_t i = 0; i < network->size(); ++i) {
     LayerImpl& layer = *network->layer(i);
+    if (auto* image = dynamic_cast<ToImageImpl*>(&layer)) {
+      size = {static_cast<size_t>(image->config().channels),
+              static_cast<size_t>(image->config().height),
+              static_cast<size_t>(image->config().width)};
+      continue;
+    }
+    if (dynamic_cast<FlattenImpl*>(&layer) != nullptr) {
+      size = {h.size(), 1, 1};
+      continue;
+    }
+    if (auto* pool = dynamic_cast<MaxPool2dImpl*>(&layer)) {
+      h = Pool(pool->config().windows, 0, h, &size);
+      continue;
+    }
+    if (auto* pool = dynamic_cast<AveragePool2dImpl*>(&layer)) {
+      const PoolWindows& windows = pool->config().windows;
+      h = Pool(windows,
+               static_cast<Extended>(pool->AppliedScale()) /
+                   static_cast<Extended>(windows.kernel * windows.kernel),
+               h, &size);
+      continue;
+    }
     if (auto* activation = dynamic_cast<ActivationImpl*>(&layer)) {
       const double slope =
           x.scalar_type() == at::kFloat
               ? static_cast<float>(activation->spec().negative_slope)
               : activation->spec().negative_slope;
-      h = Activate(activation->spec(), slope, h);
+      h = size.height * size.width > 1
+              ? ActivatePixels(activation->spec(), slope, h, size)
+              : Activate(activation->spec(), slope, h);
       continue;
     }
     auto& linear = dynamic_cast<LinearImpl&>(layer);
@@ -100,6 +180,7 @@ Vector Truth(Sequential network, const at::Tensor& x) {
       z[r] = sum * linear.AppliedScale();
     }
     h = z;
+    size = {h.size(), 1, 1};
   }
   return h;
 }
@@ -188,6 +269,31 @@ TEST(ForwardErrorTest, HoldsForEveryActivationNormAndArithmetic) {
   }
   RecordProperty("least_share", std::to_string(least));
   RecordProperty("largest_share", std::to_string(most));
+}
+
+TEST(ForwardErrorTest, HoldsForLayersOfImages) {
+  for (int64_t seed = 0; seed < 8; ++seed) {
+    SCOPED_TRACE(seed);
+    torch::manual_seed(static_cast<uint64_t>(seed));
+    const ActivationSpec activation = *ParseActivation(std::vector<std::string>{
+        "maxmin", "leaky_relu", "groupsort4", "fullsort"}[seed % 4]);
+    Sequential network = Chain(
+        {Affine(at::randn({4 * 6 * 5, 9}), at::randn({4 * 6 * 5})).ptr(),
+         ToImage(ToImageConfig{4, 6, 5}).ptr(),
+         AveragePool2d(AveragePool2dConfig{{2, 1}, seed % 2 == 0}).ptr(),
+         Activation(activation, 1).ptr(),
+         MaxPool2d(MaxPool2dConfig{{2, 1}}).ptr(),
+         AveragePool2d(AveragePool2dConfig{{2, 2}, true}).ptr(),
+         Flatten().ptr(), Affine(at::randn({3, 8}), at::randn({3})).ptr()});
+    for (Arithmetic arithmetic : {Arithmetic::kFloat64, Arithmetic::kFloat32}) {
+      for (Norm norm : {Norm::kL2, Norm::kLinf}) {
+        const double share =
+            LargestShare(network, arithmetic, at::rand({3, 9}), norm, 0.1, 6);
+        EXPECT_LE(share, 1.0);
+        EXPECT_GE(share, 1e-4);
+      }
+    }
+  }
 }
 
 TEST(ForwardErrorTest, HoldsForUnevenWeightsAndCancellingBiases) {

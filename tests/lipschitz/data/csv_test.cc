@@ -127,6 +127,28 @@ TEST(Csv, WhatIsNoTableOfFiniteNumbersIsAnErrorWithItsPlace) {
   EXPECT_LT(status.status().message().size(), 200u);
 }
 
+TEST(CsvTexts, AreTheFieldsWithoutTheirQuotes) {
+  const auto rows = ParseCsvTexts(
+      "x.csv", "name,note\r\na,\"1, \"\"2\"\"\"\r\n b ,\r\n", {"name", "note"});
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ(*rows, (std::vector<std::vector<std::string>>{{"a", "1, \"2\""},
+                                                          {"b", ""}}));
+  const auto none = ParseCsvTexts("x.csv", "name,note\n", {"name", "note"});
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_TRUE(none->empty());
+}
+
+TEST(CsvTexts, RefusesOtherColumnsAndRowsOfAnotherLength) {
+  for (const char* content : {"", "name\na\n", "note,name\na,b\n"}) {
+    EXPECT_TRUE(FailsWith(ParseCsvTexts("x.csv", content, {"name", "note"}),
+                          StatusCode::kInvalidArgument, {"x.csv", "name,note"}))
+        << content;
+  }
+  EXPECT_TRUE(FailsWith(
+      ParseCsvTexts("x.csv", "name,note\na,b\na,b,c\n", {"name", "note"}),
+      StatusCode::kInvalidArgument, {"x.csv", "row 3", "3", "2"}));
+}
+
 TEST(Csv, ReadsFiles) {
   const std::string folder = testing::NewFolder("csv");
   testing::WriteData(folder + "/x.csv", "1,2\n3,4\n");

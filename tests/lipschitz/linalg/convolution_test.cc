@@ -111,6 +111,17 @@ TEST(Convolve, RefusesAnotherShape) {
                c10::Error);
 }
 
+TEST(PaddingMode, IsParsedByItsName) {
+  for (const PaddingMode mode : {PaddingMode::kZero, PaddingMode::kCircular}) {
+    const auto parsed = ParsePaddingMode(PaddingModeName(mode));
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(*parsed, mode);
+  }
+  EXPECT_TRUE(lipschitz::testing::FailsWith(ParsePaddingMode("mirror"),
+                                            absl::StatusCode::kInvalidArgument,
+                                            {"mirror", "zero, circular"}));
+}
+
 TEST(ConvolutionGeometry, NamesTheNumbersThatDoNotFit) {
   const auto message = [](const ConvolutionGeometry& g) {
     return std::string(g.Validate().message());

@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "lipschitz/linalg/convolution.h"
+#include "tests/testing/convolution_matrix.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
 namespace {
 
+using lipschitz::testing::ConvolutionMatrix;
 using lipschitz::testing::Matrix;
 using lipschitz::testing::SingularValues;
 using lipschitz::testing::TensorsNear;
@@ -156,6 +159,32 @@ TEST(PowerIteration, RecordsNoGradient) {
   const auto result = PowerIteration(w, 3);
   EXPECT_FALSE(result.u.requires_grad());
   EXPECT_FALSE(result.v.requires_grad());
+}
+
+TEST(PowerIteration, OnAConvolutionIsThatOnItsMatrix) {
+  at::manual_seed(9);
+  ConvolutionGeometry g;
+  g.in_channels = 2;
+  g.out_channels = 3;
+  g.kernel_height = g.kernel_width = 3;
+  g.stride = 2;
+  g.padding = 1;
+  g.input_height = 5;
+  g.input_width = 6;
+  const at::Tensor kernel = at::randn({3, 2, 3, 3}, at::kDouble);
+  const at::Tensor u = at::randn({1, 3, 3, 3}, at::kDouble);
+  const LinearMap map = {
+      [&](const at::Tensor& x) { return Convolve(x, kernel, g); },
+      [&](const at::Tensor& y) { return ConvolveTransposed(y, kernel, g); }};
+  for (const int iterations : {1, 2, 7}) {
+    const PowerIterationResult images = PowerIteration(map, iterations, u);
+    const PowerIterationResult vectors = PowerIteration(
+        ConvolutionMatrix(kernel, g), iterations, u.reshape({-1}));
+    EXPECT_NEAR(images.sigma, vectors.sigma, 1e-12);
+    EXPECT_TRUE(TensorsNear(images.u.reshape({-1}), vectors.u, 1e-12));
+    EXPECT_TRUE(TensorsNear(images.v.reshape({-1}), vectors.v, 1e-12));
+    EXPECT_EQ(images.v.sizes(), (std::vector<int64_t>{1, 2, 5, 6}));
+  }
 }
 
 }  // namespace

@@ -97,5 +97,20 @@ TEST(TangentProduct, AWeightWithoutAGradientIsAPlainProduct) {
   EXPECT_FALSE(TangentProduct(x, w).requires_grad());
 }
 
+TEST(TangentProduct, WithoutAProductTheGradientIsProjectedToo) {
+  at::manual_seed(12);
+  for (const Shape& shape : kShapes) {
+    const at::Tensor w =
+        OrthonormalMatrix(shape.rows, shape.columns).requires_grad_(true);
+    const at::Tensor g = at::randn({shape.rows, shape.columns}, at::kDouble);
+    const at::Tensor same = WithTangentGradient(w);
+    EXPECT_TRUE(at::equal(same, w));
+    const at::Tensor gradient = torch::autograd::grad({same}, {w}, {g})[0];
+    EXPECT_TRUE(
+        TensorsNear(gradient, ProjectOntoTangentSpace(g, w.detach()), 1e-12));
+    EXPECT_FALSE(WithTangentGradient(w.detach()).requires_grad());
+  }
+}
+
 }  // namespace
 }  // namespace lipschitz

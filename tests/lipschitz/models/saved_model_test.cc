@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,7 +18,9 @@
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 #include "tests/testing/mutator.h"
 #include "tests/testing/status.h"
 #include "tests/testing/subprocess.h"
@@ -151,6 +154,30 @@ TEST(SavedModel, TrainingGoesOnFromTheSameState) {
   ExpectSame(network, loaded->network, torch::randn({20, 5}));
 }
 
+TEST(SavedModel, ConvolutionalNetworksComeBack) {
+  const ConvNetConfig config = LeNet(1, 16, 16, 4);
+  auto network = MakeConvNet(config);
+  ASSERT_TRUE(network.ok()) << network.status();
+  const std::string path = NewFolder("model") + "/m.lip";
+  ASSERT_TRUE(SaveModel(path, config, *network, {}).ok());
+  auto loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(InputDim(loaded->config), 256);
+  EXPECT_EQ(std::get<ConvNetConfig>(loaded->config).stages.size(), 2u);
+  ExpectSame(*network, loaded->network, torch::rand({5, 256}));
+
+  // Sizes for which the tensors are too few.
+  const std::string content = Content(path);
+  EXPECT_TRUE(
+      FailsWith(ParseModel("m.lip", WithDescription(content, "\"hidden\":[50]",
+                                                    "\"hidden\":[50000]")),
+                StatusCode::kInvalidArgument, {"m.lip", "weights", "entries"}));
+  EXPECT_TRUE(
+      FailsWith(ParseModel("m.lip", WithDescription(content, "\"hidden\":[50]",
+                                                    "\"hidden\":[52]")),
+                StatusCode::kInvalidArgument, {"m.lip", "linear1", "52"}));
+}
+
 TEST(SavedModel, ConfigAndMetadataComeBack) {
   MlpConfig config = Config(ConstraintKind::kBjorck);
   config.activations = {ActivationSpec::GroupSort(4), ActivationSpec::CRelu()};
@@ -162,10 +189,12 @@ TEST(SavedModel, ConfigAndMetadataComeBack) {
   const auto loaded = LoadModel(Save(config, metadata));
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->metadata, metadata);
-  EXPECT_EQ(loaded->config.hidden, config.hidden);
-  EXPECT_TRUE(loaded->config.activations[0] == config.activations[0]);
-  EXPECT_EQ(loaded->config.constraint.kind, ConstraintKind::kBjorck);
-  EXPECT_EQ(loaded->config.dropout, 0.25);
+  EXPECT_EQ(std::get<MlpConfig>(loaded->config).hidden, config.hidden);
+  EXPECT_TRUE(std::get<MlpConfig>(loaded->config).activations[0] ==
+              config.activations[0]);
+  EXPECT_EQ(std::get<MlpConfig>(loaded->config).constraint.kind,
+            ConstraintKind::kBjorck);
+  EXPECT_EQ(std::get<MlpConfig>(loaded->config).dropout, 0.25);
   EXPECT_EQ(loaded->network->size(), 7u);
 }
 
@@ -215,7 +244,8 @@ TEST(SavedModel, FileThatWasWrittenBeforeIsReadAsItWas) {
       LoadModel(testing::DataFile("tests/lipschitz/models/data/spectral.lip"));
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->metadata, (ModelMetadata{{"dataset", "mnist"}}));
-  EXPECT_EQ(loaded->config.constraint.kind, ConstraintKind::kSpectral);
+  EXPECT_EQ(std::get<MlpConfig>(loaded->config).constraint.kind,
+            ConstraintKind::kSpectral);
   const at::Tensor x = torch::arange(10).to(torch::kFloat).reshape({2, 5}) / 10;
   EXPECT_TRUE(testing::TensorsNear(
       loaded->network->forward(x),

@@ -1,10 +1,13 @@
-// An MlpConfig as JSON.
+// A network's config as JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "absl/status/statusor.h"
+#include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 
 namespace lipschitz {
 
@@ -12,10 +15,17 @@ namespace lipschitz {
 // ("groupsort4", "bjorck"), so that a parameter which an activation ignores is
 // not kept. Numbers come back bit for bit where they are finite.
 nlohmann::ordered_json MlpConfigToJson(const MlpConfig& config);
+nlohmann::ordered_json ConvNetConfigToJson(const ConvNetConfig& config);
+nlohmann::ordered_json NetworkConfigToJson(const NetworkConfig& config);
 
 // The inverse. InvalidArgument, naming the field, where one is missing,
 // unknown, of another type or out of its type's range; the config itself is not
 // validated.
 absl::StatusOr<MlpConfig> MlpConfigFromJson(const nlohmann::ordered_json& json);
+absl::StatusOr<ConvNetConfig> ConvNetConfigFromJson(
+    const nlohmann::ordered_json& json);
+// `kind` is a NetworkKind; another is InvalidArgument.
+absl::StatusOr<NetworkConfig> NetworkConfigFromJson(
+    const std::string& kind, const nlohmann::ordered_json& json);
 
 }  // namespace lipschitz

@@ -1,17 +1,22 @@
-#include "lipschitz/models/mlp_json.h"
+#include "lipschitz/models/network_json.h"
 
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/linalg/bjorck.h"
+#include "lipschitz/linalg/convolution.h"
+#include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 #include "tests/testing/status.h"
 
 namespace lipschitz {
@@ -183,6 +188,59 @@ TEST(MlpJson, OtherTypesAndNumbersOutOfRangeAreErrors) {
                         {"power_iterations", "2147483648"}));
   EXPECT_FALSE(MlpConfigFromJson(Json()).ok());
   EXPECT_FALSE(MlpConfigFromJson(Json::array()).ok());
+}
+
+TEST(ConvNetJson, EveryFieldComesBack) {
+  ConvNetConfig config;
+  config.channels = 3;
+  config.height = 32;
+  config.width = 24;
+  ConvStage stage;
+  stage.channels = 12;
+  stage.kernel = 5;
+  stage.stride = 2;
+  stage.padding_mode = PaddingMode::kZero;
+  stage.padding = 4;
+  stage.max_pool = 2;
+  config.stages = {stage, ConvStage()};
+  config.hidden = {7, 9};
+  config.output_dim = 10;
+  config.activation = ActivationSpec::GroupSort(4);
+  config.convolution.kind = ConvolutionConstraintKind::kRko;
+  config.convolution.flattened.kind = ConstraintKind::kStiefel;
+  config.convolution.power_iterations = 3;
+  config.convolution.rescale_raw = false;
+  config.convolution.polar = {1e-5, 11};
+  config.dense.kind = ConstraintKind::kParseval;
+  config.bias = false;
+  config.lipschitz_constant = 0.1;
+  config.dropout = 0.3;
+  const Json json = Json::parse(ConvNetConfigToJson(config).dump());
+  const auto read = ConvNetConfigFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  // The text has every field, so what is read is what was written when it is
+  // written alike.
+  EXPECT_EQ(ConvNetConfigToJson(*read), json);
+  EXPECT_EQ(read->stages.size(), 2u);
+  EXPECT_EQ(read->stages[0].padding, 4);
+  EXPECT_EQ(read->stages[0].padding_mode, PaddingMode::kZero);
+  EXPECT_EQ(read->convolution.flattened.kind, ConstraintKind::kStiefel);
+  EXPECT_NE(json, Json(ConvNetConfigToJson(ConvNetConfig())));
+}
+
+TEST(NetworkJson, IsReadByItsKind) {
+  const NetworkConfig networks[] = {MlpConfig(), ConvNetConfig()};
+  for (const NetworkConfig& network : networks) {
+    const Json json = NetworkConfigToJson(network);
+    const auto read = NetworkConfigFromJson(NetworkKind(network), json);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->index(), network.index());
+    EXPECT_TRUE(FailsWith(NetworkConfigFromJson("transformer", json),
+                          StatusCode::kInvalidArgument, {"transformer"}));
+  }
+  EXPECT_TRUE(FailsWith(
+      NetworkConfigFromJson("mlp", NetworkConfigToJson(ConvNetConfig())),
+      StatusCode::kInvalidArgument, {"config.input_dim", "missing"}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "lipschitz/models/mlp_json.h"
+#include "lipschitz/models/network_json.h"
 
 #include <cstdint>
 #include <limits>
@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,7 +14,9 @@
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/linalg/bjorck.h"
+#include "lipschitz/linalg/convolution.h"
 #include "lipschitz/linalg/polar.h"
 #include "lipschitz/linalg/stiefel.h"
 
@@ -58,6 +61,36 @@ void VisitFields(Options& options, Visitor& visit) {
     visit("power_iterations", power_iterations);
     visit("rescale_raw", rescale_raw);
     visit("parseval_beta", parseval_beta);
+  } else if constexpr (std::is_same_v<Type, ConvolutionConstraintOptions>) {
+    auto& [kind, flattened, power_iterations, rescale_raw, polar] = options;
+    visit("kind", kind);
+    visit("flattened", flattened);
+    visit("power_iterations", power_iterations);
+    visit("rescale_raw", rescale_raw);
+    visit("polar", polar);
+  } else if constexpr (std::is_same_v<Type, ConvStage>) {
+    auto& [channels, kernel, stride, padding_mode, padding, max_pool] = options;
+    visit("channels", channels);
+    visit("kernel", kernel);
+    visit("stride", stride);
+    visit("padding_mode", padding_mode);
+    visit("padding", padding);
+    visit("max_pool", max_pool);
+  } else if constexpr (std::is_same_v<Type, ConvNetConfig>) {
+    auto& [channels, height, width, stages, hidden, output_dim, activation,
+           convolution, dense, bias, lipschitz_constant, dropout] = options;
+    visit("channels", channels);
+    visit("height", height);
+    visit("width", width);
+    visit("stages", stages);
+    visit("hidden", hidden);
+    visit("output_dim", output_dim);
+    visit("activation", activation);
+    visit("convolution", convolution);
+    visit("dense", dense);
+    visit("bias", bias);
+    visit("lipschitz_constant", lipschitz_constant);
+    visit("dropout", dropout);
   } else {
     static_assert(std::is_same_v<Type, MlpConfig>);
     auto& [input_dim, hidden, output_dim, activation, activations, constraint,
@@ -79,6 +112,10 @@ void VisitFields(Options& options, Visitor& visit) {
 std::string NameOf(const ActivationSpec& spec) { return spec.Name(); }
 std::string NameOf(ConstraintKind kind) { return ConstraintName(kind); }
 std::string NameOf(BjorckScaling scaling) { return BjorckScalingName(scaling); }
+std::string NameOf(PaddingMode mode) { return PaddingModeName(mode); }
+std::string NameOf(ConvolutionConstraintKind kind) {
+  return ConvolutionConstraintName(kind);
+}
 
 template <typename T>
 absl::StatusOr<T> Parse(const std::string& name) {
@@ -86,6 +123,10 @@ absl::StatusOr<T> Parse(const std::string& name) {
     return ParseActivation(name);
   } else if constexpr (std::is_same_v<T, ConstraintKind>) {
     return ParseConstraint(name);
+  } else if constexpr (std::is_same_v<T, ConvolutionConstraintKind>) {
+    return ParseConvolutionConstraint(name);
+  } else if constexpr (std::is_same_v<T, PaddingMode>) {
+    return ParsePaddingMode(name);
   } else {
     static_assert(std::is_same_v<T, BjorckScaling>);
     return ParseBjorckScaling(name);
@@ -192,10 +233,38 @@ absl::Status FromJson(const Json& json, const std::string& name, T* value) {
 
 Json MlpConfigToJson(const MlpConfig& config) { return ToJson(config); }
 
+Json ConvNetConfigToJson(const ConvNetConfig& config) { return ToJson(config); }
+
+Json NetworkConfigToJson(const NetworkConfig& config) {
+  return std::visit([](const auto& network) { return ToJson(network); },
+                    config);
+}
+
 absl::StatusOr<MlpConfig> MlpConfigFromJson(const Json& json) {
   MlpConfig config;
   LIPSCHITZ_RETURN_IF_ERROR(FromJson(json, "config", &config));
   return config;
+}
+
+absl::StatusOr<ConvNetConfig> ConvNetConfigFromJson(const Json& json) {
+  ConvNetConfig config;
+  LIPSCHITZ_RETURN_IF_ERROR(FromJson(json, "config", &config));
+  return config;
+}
+
+absl::StatusOr<NetworkConfig> NetworkConfigFromJson(const std::string& kind,
+                                                    const Json& json) {
+  if (kind == NetworkKind(MlpConfig())) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(MlpConfig config, MlpConfigFromJson(json));
+    return config;
+  }
+  if (kind == NetworkKind(ConvNetConfig())) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(ConvNetConfig config,
+                               ConvNetConfigFromJson(json));
+    return config;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("a network of unknown kind '", kind, "'"));
 }
 
 }  // namespace lipschitz

@@ -1,0 +1,51 @@
+// How well classifiers under a Lipschitz constraint generalise from few images.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/common/experiment.h"
+
+namespace lipschitz::experiments {
+
+struct SmallDataSettings {
+  // Training images; every one a multiple of the number of classes. Empty: the
+  // preset's.
+  std::vector<int64_t> images;
+  // Names of models (lenet_rko_maxmin, ...); empty: all.
+  std::vector<std::string> models;
+
+  // What replaces the preset's value in every run.
+  std::optional<int64_t> epochs;
+  std::optional<double> learning_rate;
+  std::optional<double> offset;
+  std::optional<double> temperature;
+  // Images outside every training subset on which settings are compared,
+  // instead of the test images; 0: none.
+  int64_t held_out = 0;
+};
+
+class SmallDataExperiment : public Experiment {
+ public:
+  explicit SmallDataExperiment(SmallDataSettings settings = {})
+      : settings_(std::move(settings)) {}
+
+  std::string name() const override { return "small_data"; }
+  std::string headline_metric() const override {
+    return settings_.held_out > 0 ? "validation_accuracy" : "test_accuracy";
+  }
+  absl::StatusOr<std::vector<Run>> Plan(
+      const CommonSettings& common) const override;
+  Table MakeTable(const std::vector<Record>& records) const override;
+  absl::Status WriteReport(const std::string& results_dir,
+                           const std::string& stem,
+                           const std::vector<Record>& records) const override;
+
+ private:
+  SmallDataSettings settings_;
+};
+
+}  // namespace lipschitz::experiments

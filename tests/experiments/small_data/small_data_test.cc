@@ -1,0 +1,111 @@
+// The program as a user meets it, on ten synthetic pictures.
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "experiments/common/settings.h"
+#include "experiments/small_data/models.h"
+#include "gtest/gtest.h"
+#include "tests/testing/digits.h"
+#include "tests/testing/subprocess.h"
+
+namespace lipschitz {
+namespace {
+
+using testing::DataFile;
+using testing::NewFolder;
+using testing::ProcessResult;
+using testing::RunProcess;
+using testing::SyntheticMnist;
+using Json = nlohmann::ordered_json;
+
+ProcessResult RunProgram(std::vector<std::string> flags) {
+  flags.insert(flags.begin(),
+               {DataFile("experiments/small_data/small_data"), "--device=cpu",
+                "--threads=1", "--preset=smoke", "--dataset=mnist"});
+  return RunProcess(flags);
+}
+
+Json ReadJson(const std::string& path) {
+  std::ifstream stream(path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return Json::parse(text.str(), nullptr, false);
+}
+
+TEST(SmallData, EveryModelLearnsAndKeepsItsConstant) {
+  const std::string results = NewFolder("results");
+  const std::string data = SyntheticMnist(NewFolder("data"), 600, 200);
+  const ProcessResult run = RunProgram(
+      {"--data_dir=" + data, "--results_dir=" + results, "--epochs=60"});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  std::set<std::string> models;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(results + "/records/small_data")) {
+    const Json record = ReadJson(entry.path());
+    ASSERT_TRUE(record.is_object()) << entry.path();
+    SCOPED_TRACE(entry.path().filename().string());
+    EXPECT_EQ(record["status"], "ok") << record["message"];
+    const Json& variant = record["variant"];
+    const std::string constraint = variant["constraint"];
+    models.insert(variant["network"].get<std::string>() + "_" + constraint +
+                  "_" + variant["activation"].get<std::string>());
+    // Ten classes.
+    EXPECT_GE(record["metrics"]["test_accuracy"].get<double>(), 0.5);
+    EXPECT_GE(record["metrics"]["test_accuracy"].get<double>(),
+              record["metrics"]["test_certified_0.5"].get<double>());
+    const double bound = record["lipschitz"]["upper_bound"].get<double>();
+    if (constraint == "none" || constraint == "dropout") {
+      // Nothing holds its weights back.
+      EXPECT_GT(bound, 1.1);
+    } else if (constraint != "linf") {
+      EXPECT_LE(bound, 1.0 + 1e-5);
+    }
+    if (constraint == "stiefel" || constraint == "orthogonal") {
+      EXPECT_GT(record["metrics"]["test_certified_0.5"].get<double>(), 0.0);
+    }
+  }
+  std::set<std::string> expected;
+  for (const auto& model :
+       experiments::SmallDataModels(experiments::Preset::kSmoke)) {
+    expected.insert(model.name);
+  }
+  EXPECT_EQ(models, expected);
+}
+
+TEST(SmallData, ComparesSettingsOnHeldOutImages) {
+  const std::string results = NewFolder("results");
+  const std::string data = SyntheticMnist(NewFolder("data"), 600, 100);
+  const ProcessResult run = RunProgram(
+      {"--data_dir=" + data, "--results_dir=" + results, "--held_out=200",
+       "--model=mlp_stiefel_maxmin", "--images=50,100"});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  int records = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(results + "/records/small_data")) {
+    ++records;
+    const Json record = ReadJson(entry.path());
+    EXPECT_TRUE(record["metrics"].contains("validation_accuracy"));
+    EXPECT_FALSE(record["metrics"].contains("test_accuracy"));
+    EXPECT_EQ(record["config"]["customised"], true);
+  }
+  EXPECT_EQ(records, 2);
+}
+
+TEST(SmallData, BadFlagsExitWithTwo) {
+  const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
+  for (const std::string flag :
+       {"--model=lenet", "--images=15", "--images=0", "--images=x",
+        "--epochs=-3", "--held_out=-1"}) {
+    const ProcessResult run = RunProgram(
+        {flag, "--data_dir=" + data, "--results_dir=" + NewFolder("results")});
+    EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

@@ -34,6 +34,7 @@
 #include "lipschitz/data/spherical_shells.h"
 #include "lipschitz/data/split.h"
 #include "lipschitz/diagnostics/activation_statistics.h"
+#include "lipschitz/diagnostics/convolution_spectrum.h"
 #include "lipschitz/diagnostics/dual_vectors.h"
 #include "lipschitz/diagnostics/exact_lipschitz.h"
 #include "lipschitz/diagnostics/gradient_norms.h"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -23,6 +24,7 @@
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/diagnostics/weight_spectrum.h"
 #include "lipschitz/layers/chain.h"
+#include "lipschitz/models/network.h"
 #include "lipschitz/models/saved_model.h"
 #include "tools/certify/inputs.h"
 #include "tools/decimal.h"
@@ -59,7 +61,7 @@ absl::StatusOr<Inputs> MakeInputs(const InspectSettings& settings,
                                   const SavedModel& model,
                                   at::ScalarType type) {
   Inputs inputs;
-  const int64_t dim = model.config.input_dim;
+  const int64_t dim = InputDim(model.config);
   if (!settings.images.empty()) {
     LIPSCHITZ_ASSIGN_OR_RETURN(
         const at::Tensor images,
@@ -103,14 +105,16 @@ std::string Aligned(const std::vector<Row>& rows) {
   }
   std::string text;
   for (const Row& row : rows) {
+    std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&text, i == 0 ? "" : "  ");
+      absl::StrAppend(&line, i == 0 ? "" : "  ");
       const std::string padding(width[i] - row[i].size(), ' ');
       // Names to the left, numbers to the right.
-      absl::StrAppend(&text, i == 0 ? row[i] : padding,
+      absl::StrAppend(&line, i == 0 ? row[i] : padding,
                       i == 0 ? padding : row[i]);
     }
-    absl::StrAppend(&text, "\n");
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&text, line, "\n");
   }
   return text;
 }
@@ -126,9 +130,9 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto spectra, WeightSpectra(network));
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto statistics,
                              CollectActivationStatistics(network, x));
-  std::map<std::string, at::Tensor> singular;
+  std::map<std::string, WeightSpectrum> singular;
   for (const WeightSpectrum& spectrum : spectra) {
-    singular[spectrum.layer] = spectrum.values;
+    singular[spectrum.layer] = spectrum;
   }
   std::map<std::string, double> active;
   for (const ActivationStatistics& activation : statistics) {
@@ -150,8 +154,10 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
     }
     const auto values = singular.find(gradient.layer);
     if (values != singular.end()) {
-      row[3] = Short(values->second.min().item<double>());
-      row[4] = Short(values->second.max().item<double>());
+      const WeightSpectrum& spectrum = values->second;
+      row[3] =
+          spectrum.complete ? Short(spectrum.values.min().item<double>()) : "-";
+      row[4] = Short(spectrum.values.max().item<double>());
     }
     row.push_back(Short(gradient.mean));
     row.push_back(Short(gradient.min));

@@ -26,7 +26,8 @@ struct InspectSettings {
 // layer,
 //
 //   K l2, K linf       the layer's own bounds, rounded upwards, "-": none
-//   sigma min, max     of a linear layer's weight, its scale included
+//   sigma min, max     of the weight of a linear layer or a convolution, its
+//                      scale included, "-": not computed
 //   grad mean, min, max of the gradient of the largest output with respect to
 //                      the layer's output, in l2, over the inputs
 //   active             the mean over units of the share of inputs on which the

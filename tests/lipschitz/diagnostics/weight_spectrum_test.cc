@@ -12,6 +12,7 @@
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/conv_net.h"
 #include "tests/testing/networks.h"
 #include "tests/testing/status.h"
 #include "tests/testing/tensors.h"
@@ -37,7 +38,7 @@ TEST(WeightSpectrumTest, FindsLayersWhereverTheyAre) {
   EXPECT_EQ((*spectra)[1].layer, "layer1.body.layer0");
   EXPECT_TRUE(TensorsNear((*spectra)[0].values, Matrix({{3, 1}})[0], 1e-6));
   EXPECT_TRUE(TensorsNear((*spectra)[1].values, Matrix({{8, 6}})[0], 1e-6));
-  EXPECT_EQ((*spectra)[0].constraint, ConstraintKind::kNone);
+  EXPECT_EQ((*spectra)[0].constraint, "none");
 
   Linear alone = Affine(Matrix({{1, 2}, {2, 1}}));
   const auto one = WeightSpectra(*alone);
@@ -60,7 +61,7 @@ TEST(WeightSpectrumTest, IsThatOfTheConstrainedWeightInEvaluation) {
     for (const size_t i : {0, 1}) {
       auto& layer = dynamic_cast<LinearImpl&>(*network->layer(2 * i));
       EXPECT_EQ((*spectra)[i].layer, i == 0 ? "linear1" : "linear2");
-      EXPECT_EQ((*spectra)[i].constraint, kind);
+      EXPECT_EQ((*spectra)[i].constraint, name);
       EXPECT_TRUE(TensorsNear(
           (*spectra)[i].values,
           2.0 * SingularValues(layer.ConstrainedWeight()->detach()), 1e-5));
@@ -68,6 +69,23 @@ TEST(WeightSpectrumTest, IsThatOfTheConstrainedWeightInEvaluation) {
       EXPECT_LE((*spectra)[i].values.max().item<double>(),
                 *layer.LipschitzBound(Norm::kL2) * (1 + 1e-12));
     }
+  }
+}
+
+// The orthogonal convolutions of the model keep all lengths.
+TEST(WeightSpectrumTest, OfConvolutionsIsThatOfTheMapBetweenImages) {
+  Sequential network = *MakeConvNet(SmallConvNet(1, 8, 8, 3));
+  const auto spectra = WeightSpectra(*network);
+  ASSERT_TRUE(spectra.ok()) << spectra.status();
+  ASSERT_EQ(spectra->size(), 4u);
+  EXPECT_EQ((*spectra)[0].layer, "conv1");
+  EXPECT_EQ((*spectra)[0].values.size(0), 64);
+  EXPECT_EQ((*spectra)[3].layer, "linear2");
+  for (const WeightSpectrum& spectrum : *spectra) {
+    EXPECT_TRUE(spectrum.complete);
+    EXPECT_NEAR(spectrum.values.max().item<double>(), 1.0, 1e-4);
+    EXPECT_NEAR(spectrum.values.min().item<double>(), 1.0, 1e-4)
+        << spectrum.layer;
   }
 }
 

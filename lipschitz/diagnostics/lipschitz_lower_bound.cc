@@ -21,7 +21,8 @@ namespace {
 // the next.
 constexpr int kPowerSteps = 3;
 
-// How far f as computed is taken to be from f, relative to its norm.
+// How far f as computed is taken to be from f, relative to the largest ‖f‖
+// among the pairs that are evaluated together.
 constexpr double kRounding = 0x1p-48;
 
 absl::Status Check(const at::Tensor& inputs, const LowerBoundOptions& options) {
@@ -132,8 +133,9 @@ class LowerBoundSearch {
     const at::Tensor f_x = values.narrow(0, 0, n);
     const at::Tensor f_y = values.narrow(0, n, n);
     const Norm output = options_.output_norm;
-    const at::Tensor rounding =
-        kRounding * (RowNorms(f_x, output) + RowNorms(f_y, output)).detach();
+    const double rounding =
+        2.0 * kRounding *
+        RowNorms(values.detach(), output).max().item<double>();
     const at::Tensor change =
         (RowNorms(f_x - f_y, output) - rounding).clamp_min(0.0);
     const at::Tensor distance = RowNorms(pairs.x - pairs.y, Input());

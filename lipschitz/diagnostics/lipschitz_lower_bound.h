@@ -30,10 +30,12 @@ struct LowerBoundOptions {
 };
 
 struct LipschitzLowerBound {
-  // (‖f(x) − f(y)‖ − δ) / ‖x − y‖ of the pair below, with
-  // δ = 2⁻⁴⁸ (‖f(x)‖ + ‖f(y)‖): a lower bound on the Lipschitz constant where f
-  // is computed to a relative error of 2⁻⁴⁸ (32 units of float64) or better, as
-  // a network is whose layers do not cancel by much.
+  // (‖f(x) − f(y)‖ − δ) / ‖x − y‖ of the pair below, with δ = 2⁻⁴⁷ times the
+  // largest ‖f‖ among the pairs that were evaluated with it, one for each
+  // input: a lower bound on the Lipschitz constant where f is computed to 2⁻⁴⁸
+  // of that (32 units of float64) or better. A network is, whose layers do not
+  // cancel by much; else δ should have been larger, and the value may be too
+  // large by what is missing over the distance.
   double value = 0.0;
   // Two points in the shape of an example, float64.
   at::Tensor x;

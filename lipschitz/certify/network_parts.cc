@@ -3,8 +3,8 @@
 #include <typeinfo>
 
 #include "lipschitz/base/status.h"
+#include "lipschitz/layers/chain.h"
 #include "lipschitz/layers/dropout.h"
-#include "lipschitz/layers/sequential.h"
 
 namespace lipschitz {
 namespace {
@@ -14,29 +14,16 @@ bool IsIdentity(const LayerImpl& layer) {
   return typeid(layer) == typeid(DropoutImpl);
 }
 
-void Flatten(LayerImpl& layer, std::vector<LayerImpl*>* layers) {
-  if (IsIdentity(layer)) return;
-  if (typeid(layer) != typeid(SequentialImpl)) {
-    layers->push_back(&layer);
-    return;
-  }
-  auto& sequential = static_cast<SequentialImpl&>(layer);
-  for (size_t i = 0; i < sequential.size(); ++i) {
-    Flatten(*sequential.layer(i), layers);
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<NetworkParts> TakeApart(LayerImpl& network) {
-  std::vector<LayerImpl*> layers;
-  Flatten(network, &layers);
   NetworkParts parts;
   parts.name = network.name();
-  for (LayerImpl* layer : layers) {
+  for (const NamedLayer& item : ChainOf(network)) {
+    if (IsIdentity(*item.layer)) continue;
     LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable bounds,
-                               layer->LipschitzBounds());
-    parts.body.push_back({layer, bounds});
+                               item.layer->LipschitzBounds());
+    parts.body.push_back({item.layer, bounds});
   }
   if (!parts.body.empty()) {
     const NetworkParts::Part last = parts.body.back();

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/diagnostics/dual_vectors.h"
 
 namespace lipschitz {
 
@@ -22,15 +23,7 @@ absl::StatusOr<torch::Tensor> InputGradientNorms(LayerImpl& network,
     }
     const torch::Tensor gradients =
         torch::autograd::grad({outputs.sum()}, {inputs})[0].flatten(1);
-    switch (norm) {
-      case Norm::kL1:
-        return gradients.abs().amax(1);
-      case Norm::kL2:
-        return gradients.square().sum(1).sqrt();
-      case Norm::kLinf:
-        break;
-    }
-    return gradients.abs().sum(1);
+    return RowNorms(gradients, DualNorm(norm));
   });
 }
 

@@ -1,0 +1,93 @@
+#include "lipschitz/diagnostics/activation_statistics.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/diagnostics/activation_groups.h"
+#include "lipschitz/layers/chain.h"
+
+namespace lipschitz {
+namespace {
+
+// `values` (places, width), before the activation.
+void DescribeGroups(const at::Tensor& values, int64_t size,
+                    ActivationStatistics* statistics) {
+  const int64_t places = values.size(0);
+  const int64_t width = values.size(1);
+  const at::Tensor groups = values.reshape({places, -1, size});
+  const at::Tensor positions = at::arange(size, at::TensorOptions(at::kLong));
+  // What each place chose in each group, (places, groups, 1 or size).
+  at::Tensor choice;
+  at::Tensor moved;
+  if (statistics->activation.kind == ActivationKind::kMaxOut) {
+    choice = groups.argmax(2, /*keepdim=*/true);
+    moved = choice == positions;
+  } else {
+    // Stable, as the activation's own sort.
+    choice = std::get<1>(
+        at::sort(groups, /*stable=*/true, /*dim=*/-1, /*descending=*/false));
+    moved = choice != positions;
+  }
+  statistics->moved =
+      moved.reshape({places, width}).to(at::kDouble).mean(at::IntArrayRef{0});
+  statistics->patterns = at::zeros({width / size}, at::kLong);
+  for (int64_t group = 0; group < width / size; ++group) {
+    const at::Tensor distinct = std::get<0>(
+        at::unique_dim(choice.select(1, group).contiguous(), /*dim=*/0));
+    statistics->patterns[group] = distinct.size(0);
+  }
+}
+
+ActivationStatistics Describe(const std::string& name,
+                              const ActivationImpl& layer,
+                              const at::Tensor& before) {
+  ActivationStatistics statistics;
+  statistics.layer = name;
+  statistics.activation = layer.spec();
+  const at::Tensor moved = before.movedim(layer.dim(), -1).to(at::kCPU);
+  const at::Tensor values = moved.reshape({-1, moved.size(-1)});
+  statistics.places = values.size(0);
+  statistics.positive = (values > 0).to(at::kDouble).mean(at::IntArrayRef{0});
+  const int64_t size = UnitsPerGroup(layer.spec(), values.size(1));
+  if (size > 0) DescribeGroups(values, size, &statistics);
+  return statistics;
+}
+
+}  // namespace
+
+double ActivationStatistics::UndeadRate(double threshold) const {
+  return (positive >= threshold).to(at::kDouble).mean().item<double>();
+}
+
+absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
+    LayerImpl& network, const at::Tensor& x) {
+  if (!x.defined() || x.dim() < 2 || x.numel() == 0) {
+    return absl::InvalidArgumentError(
+        "activation statistics: the inputs must be (n, ...) with at least one "
+        "example");
+  }
+  using Statistics = std::vector<ActivationStatistics>;
+  return CatchTorch("activation statistics", [&]() -> Statistics {
+    const c10::NoGradGuard no_grad;
+    Statistics result;
+    at::Tensor value = x;
+    for (const NamedLayer& item : ChainOf(network)) {
+      const at::Tensor after = item.layer->forward(value);
+      // After forward, which says what does not fit.
+      const auto* activation = dynamic_cast<const ActivationImpl*>(item.layer);
+      if (activation != nullptr) {
+        result.push_back(Describe(item.name, *activation, value));
+      }
+      value = after;
+    }
+    return result;
+  });
+}
+
+}  // namespace lipschitz

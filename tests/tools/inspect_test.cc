@@ -1,0 +1,220 @@
+// What the program prints of a saved model.
+#include <ATen/ATen.h>
+#include <torch/utils.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
+#include "lipschitz/activations/activation.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/data/npy.h"
+#include "lipschitz/diagnostics/activation_statistics.h"
+#include "lipschitz/diagnostics/layer_gradients.h"
+#include "lipschitz/diagnostics/lipschitz_lower_bound.h"
+#include "lipschitz/layers/constraint.h"
+#include "lipschitz/models/mlp.h"
+#include "lipschitz/models/saved_model.h"
+#include "tests/testing/status.h"
+#include "tests/testing/subprocess.h"
+#include "tools/inspect/report.h"
+
+namespace lipschitz {
+namespace {
+
+using absl::StatusCode;
+using testing::FailsWith;
+using testing::ProcessOptions;
+using testing::ProcessResult;
+using tools::InspectSettings;
+using tools::MakeInspection;
+
+using Cells = std::vector<std::string>;
+
+class Inspection : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::NewFolder("inspect");
+    config_.input_dim = 6;
+    config_.hidden = {8, 8};
+    config_.output_dim = 3;
+    config_.lipschitz_constant = 3.0;
+    Save({{"dataset", "noise"}});
+    torch::manual_seed(1);
+    images_ = at::rand({40, 6}) * 4 - 2;
+    ASSERT_TRUE(WriteNpy(Path("x.npy"), images_).ok());
+  }
+
+  void Save(const ModelMetadata& metadata) {
+    torch::manual_seed(3);
+    auto network = MakeMlp(config_);
+    ASSERT_TRUE(network.ok()) << network.status();
+    const absl::Status saved =
+        SaveModel(Path("m.lip"), config_, *network, metadata);
+    ASSERT_TRUE(saved.ok()) << saved;
+  }
+
+  std::string Path(const std::string& name) const {
+    return folder_ + "/" + name;
+  }
+
+  InspectSettings Settings() const {
+    InspectSettings settings;
+    settings.model = Path("m.lip");
+    settings.images = Path("x.npy");
+    settings.steps = 5;
+    return settings;
+  }
+
+  std::string folder_;
+  MlpConfig config_;
+  at::Tensor images_;
+};
+
+// Fields of the line that starts with `name`; columns are two blanks apart.
+Cells Line(const std::string& report, const std::string& name) {
+  for (const auto& line : absl::StrSplit(report, '\n')) {
+    const std::string text(line);
+    if (text.rfind(name + " ", 0) != 0) continue;
+    return absl::StrSplit(text, ' ', absl::SkipEmpty());
+  }
+  ADD_FAILURE() << "no line " << name << " in\n" << report;
+  return Cells(20, "nan");
+}
+
+double Number(const std::string& text) {
+  return std::strtod(text.c_str(), nullptr);
+}
+
+TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
+  const auto report = MakeInspection(Settings());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_NE(report->find("dataset: noise"), std::string::npos);
+  EXPECT_NE(report->find("inputs: 40 of " + Path("x.npy")), std::string::npos);
+
+  auto model = LoadModel(Path("m.lip"));
+  LayerImpl& network = *model->network;
+  const auto gradients = LayerGradients(
+      network, images_, network.forward(images_).detach().argmax(1));
+  const auto statistics = CollectActivationStatistics(network, images_);
+  // linear1: K l2, K linf, sigma min, max, gradient mean, min, max.
+  const Cells linear = Line(*report, "linear1");
+  ASSERT_EQ(linear.size(), 8u);
+  const double share = std::cbrt(3.0);
+  EXPECT_NEAR(Number(linear[1]), share, 1e-4);
+  EXPECT_GE(Number(linear[1]),
+            *model->network->layer(0)->LipschitzBound(Norm::kL2));
+  EXPECT_NEAR(Number(linear[3]), share, 1e-3);
+  EXPECT_NEAR(Number(linear[4]), share, 1e-3);
+  EXPECT_NEAR(Number(linear[5]), (*gradients)[1].mean, 1e-3);
+  EXPECT_NEAR(Number(linear[6]), (*gradients)[1].min, 1e-3);
+  EXPECT_NEAR(Number(linear[7]), (*gradients)[1].max, 1e-3);
+  // activation1: K l2, K linf, gradient mean, min, max, active.
+  const Cells activation = Line(*report, "activation1");
+  ASSERT_EQ(activation.size(), 7u);
+  EXPECT_EQ(activation[1], "1");
+  EXPECT_NEAR(Number(activation[6]),
+              (*statistics)[0].moved.mean().item<double>(), 1e-3);
+  for (const Norm norm : {Norm::kL2, Norm::kLinf}) {
+    LowerBoundOptions options;
+    options.input_norm = norm;
+    options.output_norm = norm;
+    options.steps = 5;
+    const auto measured = MeasureTightness(network, images_, options);
+    const Cells line = Line(*report, NormName(norm));
+    ASSERT_EQ(line.size(), 4u);
+    EXPECT_GE(Number(line[1]), measured->proven);
+    EXPECT_NEAR(Number(line[1]) / measured->proven, 1, 1e-8);
+    EXPECT_NEAR(Number(line[2]) / measured->lower.value, 1, 1e-3);
+    EXPECT_NEAR(Number(line[3]) / measured->tightness, 1, 1e-3);
+  }
+}
+
+TEST_F(Inspection, RandomInputsAreInTheStatedRange) {
+  InspectSettings settings = Settings();
+  settings.images.clear();
+  settings.inputs = 20;
+  auto report = MakeInspection(settings);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_NE(report->find("inputs: 20 random, uniform in [0, 1]"),
+            std::string::npos);
+  Save({{"input_range", "-2.5,4"}});
+  report = MakeInspection(settings);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_NE(report->find("20 random, uniform in [-2.5, 4]"), std::string::npos);
+  for (const std::string range : {"", "1", "2,1", "a,b", "0,inf", "0,1,2"}) {
+    Save({{"input_range", range}});
+    EXPECT_TRUE(FailsWith(MakeInspection(settings),
+                          StatusCode::kInvalidArgument,
+                          {Path("m.lip"), "input_range", range}));
+  }
+  // Images need no range.
+  EXPECT_TRUE(MakeInspection(Settings()).ok());
+}
+
+TEST_F(Inspection, OfAPlaneIsExactToo) {
+  config_.input_dim = 2;
+  config_.hidden = {6};
+  config_.activation = ActivationSpec::Relu();
+  config_.constraint.kind = ConstraintKind::kNone;
+  Save({});
+  InspectSettings settings = Settings();
+  settings.images.clear();
+  const auto report = MakeInspection(settings);
+  ASSERT_TRUE(report.ok()) << report.status();
+  for (const std::string norm : {"l2", "linf"}) {
+    const Cells line = Line(*report, norm);
+    ASSERT_EQ(line.size(), 5u);
+    EXPECT_LE(Number(line[2]), Number(line[4]) * 1.001);
+    EXPECT_LE(Number(line[4]), Number(line[1]));
+  }
+}
+
+TEST_F(Inspection, BadInputIsAnErrorThatNamesIt) {
+  InspectSettings settings = Settings();
+  settings.model = Path("none.lip");
+  EXPECT_TRUE(
+      FailsWith(MakeInspection(settings), StatusCode::kNotFound, {"none.lip"}));
+  settings = Settings();
+  settings.inputs = 0;
+  EXPECT_TRUE(FailsWith(MakeInspection(settings), StatusCode::kInvalidArgument,
+                        {"inputs"}));
+  ASSERT_TRUE(WriteNpy(Path("x.npy"), at::rand({4, 5})).ok());
+  EXPECT_TRUE(FailsWith(MakeInspection(Settings()),
+                        StatusCode::kInvalidArgument,
+                        {Path("x.npy"), "6 pixels"}));
+}
+
+TEST_F(Inspection, ProgramPrintsTheReport) {
+  const auto run = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), testing::DataFile("tools/inspect/inspect"));
+    ProcessOptions options;
+    options.environment = {{"BUILD_WORKING_DIRECTORY", folder_}};
+    return testing::RunProcess(flags, options);
+  };
+  const ProcessResult done =
+      run({"--model=m.lip", "--images=x.npy", "--steps=5"});
+  ASSERT_EQ(done.exit_status, 0) << done.standard_error;
+  EXPECT_EQ(done.standard_output, *MakeInspection(Settings()));
+  for (const std::vector<std::string>& flags :
+       std::vector<std::vector<std::string>>{{},
+                                             {"--model=none.lip"},
+                                             {"--model=x.npy"},
+                                             {"--model=m.lip", "--inputs=-1"},
+                                             {"--model=m.lip", "--nonsense"},
+                                             {"--model=m.lip", "extra"}}) {
+    const ProcessResult failed = run(flags);
+    EXPECT_EQ(failed.exit_status, 2) << failed.standard_error;
+    EXPECT_EQ(failed.standard_output, "");
+  }
+  const ProcessResult help = run({"--help"});
+  EXPECT_EQ(help.exit_status, 0);
+  EXPECT_NE(help.standard_output.find("-model"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lipschitz

@@ -1,0 +1,231 @@
+#include "tools/inspect/report.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "lipschitz/base/layer.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/base/status.h"
+#include "lipschitz/data/random.h"
+#include "lipschitz/diagnostics/activation_statistics.h"
+#include "lipschitz/diagnostics/exact_lipschitz.h"
+#include "lipschitz/diagnostics/layer_gradients.h"
+#include "lipschitz/diagnostics/lipschitz_lower_bound.h"
+#include "lipschitz/diagnostics/weight_spectrum.h"
+#include "lipschitz/layers/chain.h"
+#include "lipschitz/models/network.h"
+#include "lipschitz/models/saved_model.h"
+#include "tools/certify/inputs.h"
+#include "tools/decimal.h"
+
+namespace lipschitz::tools {
+namespace {
+
+constexpr char kRangeKey[] = "input_range";
+
+struct Inputs {
+  at::Tensor x;  // (n, input_dim), of the model's type
+  std::string description;
+};
+
+absl::StatusOr<std::pair<double, double>> InputRange(
+    const InspectSettings& settings, const ModelMetadata& metadata) {
+  const auto stated = metadata.find(kRangeKey);
+  if (stated == metadata.end()) return std::make_pair(0.0, 1.0);
+  const std::vector<std::string> limits = absl::StrSplit(stated->second, ',');
+  double lower = 0.0;
+  double upper = 0.0;
+  if (limits.size() != 2 || !absl::SimpleAtod(limits[0], &lower) ||
+      !absl::SimpleAtod(limits[1], &upper) || !(lower < upper) ||
+      !std::isfinite(upper - lower)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(settings.model, ": the metadata's ", kRangeKey,
+                     " must be \"lower,upper\", it is \"", stated->second,
+                     "\"; give images instead"));
+  }
+  return std::make_pair(lower, upper);
+}
+
+absl::StatusOr<Inputs> MakeInputs(const InspectSettings& settings,
+                                  const SavedModel& model,
+                                  at::ScalarType type) {
+  Inputs inputs;
+  const int64_t dim = InputDim(model.config);
+  if (!settings.images.empty()) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        const at::Tensor images,
+        ReadImages(settings.images, dim, /*any_range=*/true));
+    inputs.x =
+        images.narrow(0, 0, std::min(settings.inputs, images.size(0))).to(type);
+    inputs.description =
+        absl::StrCat(inputs.x.size(0), " of ", settings.images);
+    return inputs;
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto range,
+                             InputRange(settings, model.metadata));
+  const RandomSource random(settings.seed);
+  inputs.x =
+      (range.first + (range.second - range.first) *
+                         at::rand({settings.inputs, dim}, random.generator(),
+                                  at::TensorOptions(at::kDouble)))
+          .to(type);
+  inputs.description = absl::StrCat(settings.inputs, " random, uniform in [",
+                                    range.first, ", ", range.second, "]");
+  return inputs;
+}
+
+std::string Short(double value) { return absl::StrFormat("%.4g", value); }
+
+std::string Bound(const BoundTable& bounds, Norm norm) {
+  const double bound = bounds.At(norm, norm);
+  return std::isfinite(bound) ? NineDigitsUp(bound) : "-";
+}
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as they need to be.
+std::string Aligned(const std::vector<Row>& rows) {
+  std::vector<size_t> width;
+  for (const Row& row : rows) {
+    width.resize(std::max(width.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) {
+      width[i] = std::max(width[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, i == 0 ? "" : "  ");
+      const std::string padding(width[i] - row[i].size(), ' ');
+      // Names to the left, numbers to the right.
+      absl::StrAppend(&line, i == 0 ? row[i] : padding,
+                      i == 0 ? padding : row[i]);
+    }
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+absl::StatusOr<std::string> LayerTable(LayerImpl& network,
+                                       const at::Tensor& x) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor targets,
+                             CatchTorch("the model", [&]() -> at::Tensor {
+                               return network.forward(x).detach().argmax(1);
+                             }));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto gradients,
+                             LayerGradients(network, x, targets));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto spectra, WeightSpectra(network));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto statistics,
+                             CollectActivationStatistics(network, x));
+  std::map<std::string, WeightSpectrum> singular;
+  for (const WeightSpectrum& spectrum : spectra) {
+    singular[spectrum.layer] = spectrum;
+  }
+  std::map<std::string, double> active;
+  for (const ActivationStatistics& activation : statistics) {
+    const at::Tensor& share =
+        activation.moved.defined() ? activation.moved : activation.positive;
+    active[activation.layer] = share.mean().item<double>();
+  }
+  std::vector<Row> rows = {{"layer", "K l2", "K linf", "sigma min", "sigma max",
+                            "grad mean", "grad min", "grad max", "active"}};
+  const std::vector<NamedLayer> chain = ChainOf(network);
+  for (size_t i = 0; i <= chain.size(); ++i) {
+    const LayerGradient& gradient = gradients[i];
+    Row row = {gradient.layer, "", "", "", ""};
+    if (i > 0) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable bounds,
+                                 chain[i - 1].layer->LipschitzBounds());
+      row[1] = Bound(bounds, Norm::kL2);
+      row[2] = Bound(bounds, Norm::kLinf);
+    }
+    const auto values = singular.find(gradient.layer);
+    if (values != singular.end()) {
+      const WeightSpectrum& spectrum = values->second;
+      row[3] =
+          spectrum.complete ? Short(spectrum.values.min().item<double>()) : "-";
+      row[4] = Short(spectrum.values.max().item<double>());
+    }
+    row.push_back(Short(gradient.mean));
+    row.push_back(Short(gradient.min));
+    row.push_back(Short(gradient.max));
+    const auto share = active.find(gradient.layer);
+    row.push_back(share == active.end() ? "" : Short(share->second));
+    rows.push_back(row);
+  }
+  return Aligned(rows);
+}
+
+absl::StatusOr<std::string> NetworkTable(LayerImpl& network,
+                                         const Inputs& inputs,
+                                         const InspectSettings& settings) {
+  std::vector<Row> rows = {{"network", "proven K", "lower bound", "tightness"}};
+  const bool small = inputs.x.size(1) <= 2;
+  if (small) rows[0].push_back("exact");
+  for (const Norm norm : {Norm::kL2, Norm::kLinf}) {
+    LowerBoundOptions options;
+    options.input_norm = norm;
+    options.output_norm = norm;
+    options.steps = settings.steps;
+    options.seed = settings.seed;
+    LIPSCHITZ_ASSIGN_OR_RETURN(const LipschitzTightness measured,
+                               MeasureTightness(network, inputs.x, options));
+    Row row = {NormName(norm), NineDigitsUp(measured.proven),
+               Short(measured.lower.value), Short(measured.tightness)};
+    if (small) {
+      ExactLipschitzOptions exact;
+      exact.norm = norm;
+      const auto constant = ComputeExactLipschitz(network, exact);
+      if (constant.ok()) {
+        row.push_back(NineDigits(constant->constant));
+      } else if (absl::IsResourceExhausted(constant.status())) {
+        row.push_back("too many pieces");
+      } else {
+        return constant.status();
+      }
+    }
+    rows.push_back(row);
+  }
+  return Aligned(rows);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings) {
+  if (settings.inputs < 1 || settings.steps < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("inputs must be at least 1 and steps not negative, got ",
+                     settings.inputs, " and ", settings.steps));
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(SavedModel model, LoadModel(settings.model));
+  LayerImpl& network = *model.network;
+  const at::ScalarType type = network.parameters().front().scalar_type();
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Inputs inputs,
+                             MakeInputs(settings, model, type));
+  std::string text = absl::StrCat("model: ", settings.model, "\n");
+  for (const auto& [name, value] : model.metadata) {
+    absl::StrAppend(&text, "  ", name, ": ", value, "\n");
+  }
+  absl::StrAppend(&text, "inputs: ", inputs.description, "\n\n");
+  const auto layers = LayerTable(network, inputs.x);
+  if (!layers.ok()) return WithContext(layers.status(), settings.model);
+  const auto whole = NetworkTable(network, inputs, settings);
+  if (!whole.ok()) return WithContext(whole.status(), settings.model);
+  absl::StrAppend(&text, *layers, "\n", *whole);
+  return text;
+}
+
+}  // namespace lipschitz::tools

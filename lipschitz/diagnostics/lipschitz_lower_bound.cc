@@ -133,9 +133,13 @@ class LowerBoundSearch {
     const at::Tensor f_x = values.narrow(0, 0, n);
     const at::Tensor f_y = values.narrow(0, n, n);
     const Norm output = options_.output_norm;
+    // Of those that are finite: the others' own ratios are 0.
+    const at::Tensor sizes = RowNorms(values.detach(), output);
     const double rounding =
         2.0 * kRounding *
-        RowNorms(values.detach(), output).max().item<double>();
+        sizes.masked_fill(sizes.isfinite().logical_not(), 0.0)
+            .max()
+            .item<double>();
     const at::Tensor change =
         (RowNorms(f_x - f_y, output) - rounding).clamp_min(0.0);
     const at::Tensor distance = RowNorms(pairs.x - pairs.y, Input());
@@ -316,8 +320,8 @@ absl::StatusOr<LipschitzTightness> MeasureTightness(
   LIPSCHITZ_ASSIGN_OR_RETURN(
       result.lower, FindLipschitzLowerBound(ForwardOf(network),
                                             inputs.to(at::kDouble), options));
-  result.tightness =
-      result.proven > 0.0 ? result.lower.value / result.proven : 1.0;
+  const bool both_zero = result.proven == 0.0 && result.lower.value == 0.0;
+  result.tightness = both_zero ? 1.0 : result.lower.value / result.proven;
   return result;
 }
 

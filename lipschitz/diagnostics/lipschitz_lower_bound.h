@@ -73,7 +73,8 @@ struct LipschitzTightness {
   // The network's own bound.
   double proven = 0.0;
   // lower.value / proven, in [0, 1] up to rounding; 1 for a constant network,
-  // whose bound is 0.
+  // whose bound is 0. Above 1 the bound is false; infinite where it is 0 and
+  // the pair shows that the network is not constant.
   double tightness = 0.0;
 };
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -176,6 +176,19 @@ TEST(LipschitzLowerBoundTest, FindsSteepPartsAwayFromTheInputs) {
   EXPECT_NEAR(bound->value, 5.0, 1e-6);
 }
 
+TEST(LipschitzLowerBoundTest, OutputsThatAreNotFiniteSpoilTheirOwnInputAlone) {
+  // √x has no value below 0, and slope 0.5 at 1.
+  const BatchFunction root = [](const at::Tensor& x) { return x.sqrt(); };
+  const at::Tensor x = at::tensor({-100.0, 1.0}, at::kDouble).unsqueeze(1);
+  LowerBoundOptions options;
+  options.radius = 0.1;
+  const auto bound = FindLipschitzLowerBound(root, x, options);
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  EXPECT_EQ(bound->local[0].item<double>(), 0.0);
+  EXPECT_GE(bound->local[1].item<double>(), 0.5);
+  EXPECT_LE(bound->value, 0.5 / std::sqrt(0.9) + 1e-9);
+}
+
 TEST(LipschitzLowerBoundTest, TakesExamplesOfAnyShape) {
   const BatchFunction function = [](const at::Tensor& x) {
     return 2.0 * x.permute({0, 2, 3, 1});
@@ -252,6 +265,54 @@ TEST(TightnessTest, OfAConstantNetworkIsOne) {
   ASSERT_TRUE(measured.ok()) << measured.status();
   EXPECT_EQ(measured->lower.value, 0.0);
   EXPECT_EQ(measured->tightness, 1.0);
+}
+
+// A false promise shows, also one of 0.
+TEST(TightnessTest, IsAboveOneWhereTheBoundIsFalse) {
+  LowerBoundOptions options;
+  options.steps = 2;
+  const auto map = testing::Affine(at::ones({2, 3})).ptr();
+  testing::Claiming half(map, 0.5);
+  const auto measured =
+      MeasureTightness(half, at::randn({3, 3}, at::kDouble), options);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_NEAR(measured->tightness, 2.0, 1e-4);
+  testing::Claiming nothing(map, 0.0);
+  const auto infinite =
+      MeasureTightness(nothing, at::randn({3, 3}, at::kDouble), options);
+  ASSERT_TRUE(infinite.ok()) << infinite.status();
+  EXPECT_GT(infinite->lower.value, 2.0);
+  EXPECT_TRUE(std::isinf(infinite->tightness));
+}
+
+// Their kinks are at 0, where all inputs are: one of d entries has slope 1.
+TEST(LipschitzLowerBoundTest, OfAbsoluteValues) {
+  const BatchFunction each = [](const at::Tensor& x) { return x.abs(); };
+  const BatchFunction sum = [](const at::Tensor& x) { return x.abs().sum(1); };
+  for (const int64_t d : {1, 4}) {
+    const auto width = static_cast<double>(d);
+    for (const double scale : {0.0, 1.0}) {
+      torch::manual_seed(7);
+      const at::Tensor x = scale * at::randn({6, d}, at::kDouble);
+      for (const auto& [norm, of_sum] :
+           std::vector<std::pair<Norm, double>>{{Norm::kL1, 1.0},
+                                                {Norm::kL2, std::sqrt(width)},
+                                                {Norm::kLinf, width}}) {
+        LowerBoundOptions options;
+        options.input_norm = options.output_norm = norm;
+        for (const auto& [function, truth] :
+             std::vector<std::pair<BatchFunction, double>>{{each, 1.0},
+                                                           {sum, of_sum}}) {
+          const auto bound = FindLipschitzLowerBound(function, x, options);
+          ASSERT_TRUE(bound.ok()) << bound.status();
+          EXPECT_LE(bound->value, truth * (1 + 1e-14));
+          EXPECT_GE(bound->value, truth * (1 - 1e-6))
+              << NormName(norm) << " of " << d << " entries, scale " << scale;
+          ExpectPairShowsIt(function, *bound, options);
+        }
+      }
+    }
+  }
 }
 
 TEST(LipschitzLowerBoundTest, SaysWhatIsWrong) {

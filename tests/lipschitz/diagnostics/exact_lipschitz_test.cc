@@ -292,6 +292,130 @@ TEST(ExactLipschitzTest, DenseSamplesReachItAndAreNeverAbove) {
   }
 }
 
+const std::vector<ActivationSpec>& PiecewiseActivations() {
+  static const auto& activations = *new std::vector<ActivationSpec>{
+      ActivationSpec::Relu(),       ActivationSpec::LeakyRelu(),
+      ActivationSpec::Abs(),        ActivationSpec::CRelu(),
+      ActivationSpec::MaxOut(),     ActivationSpec::MaxMin(),
+      ActivationSpec::GroupSort(4), ActivationSpec::FullSort()};
+  return activations;
+}
+
+// −1, 0 and 1 at random: units that vanish, coincide, and lines of which many
+// go through one point.
+Sequential OfSmallIntegers(int64_t seed, int64_t inputs,
+                           const ActivationSpec& activation) {
+  torch::manual_seed(seed);
+  const auto integers = [](at::IntArrayRef shape) {
+    return at::randint(-1, 2, shape, at::kDouble);
+  };
+  std::vector<std::shared_ptr<LayerImpl>> layers;
+  int64_t width = inputs;
+  for (int i = 0; i < 2; ++i) {
+    layers.push_back(Affine(integers({8, width}), integers({8})));
+    layers.push_back(Act(activation));
+    width = *activation.OutputWidth(8);
+  }
+  layers.push_back(Affine(integers({2, width})));
+  return Exactly(layers);
+}
+
+// The slope is that of a whole neighbourhood of the point, and no sample is
+// steeper: where kinks meet, autograd's derivative is often none of either.
+TEST(ExactLipschitzTest, IsTheSlopeOfAnOpenSetWhereManyKinksMeet) {
+  for (const ActivationSpec& activation : PiecewiseActivations()) {
+    for (const int64_t inputs : {1, 2}) {
+      for (const int64_t seed : {1, 2, 3, 4, 5, 6}) {
+        Sequential network = OfSmallIntegers(seed, inputs, activation);
+        ExactLipschitzOptions options;
+        if (seed % 2 == 0) {
+          options = Box(std::vector<double>(inputs, -2.0),
+                        std::vector<double>(inputs, 2.0));
+        }
+        const ExactLipschitz exact = Exact(network, options);
+        const at::Tensor around =
+            exact.point + 1e-6 * at::randn({20, inputs}, at::kDouble);
+        const at::Tensor far = 4 * at::rand({2000, inputs}, at::kDouble) - 2;
+        const at::Tensor slopes =
+            at::linalg_svdvals(
+                Linearisation::At(ForwardOf(*network), at::cat({around, far}))
+                    ->Jacobians())
+                .select(1, 0);
+        const double allowed = 1e-12 * (1 + exact.constant);
+        EXPECT_TRUE(testing::TensorsNear(
+            slopes.narrow(0, 0, 20),
+            at::full({20}, exact.constant, at::kDouble), allowed))
+            << activation.Name() << " " << inputs << " inputs, seed " << seed;
+        EXPECT_LE(slopes.max().item<double>(), exact.constant + allowed);
+      }
+    }
+  }
+}
+
+// Differences of neighbours on a line: a mean of slopes each.
+TEST(ExactLipschitzTest, OfOneInputIsTheSteepestDifference) {
+  for (const ActivationSpec& activation : PiecewiseActivations()) {
+    for (const int64_t seed : {7, 8, 9}) {
+      Sequential network = RandomMlp(seed, {1, 8, 8, 1}, activation);
+      network->to(at::kDouble);
+      network->eval();
+      const torch::NoGradGuard no_grad;
+      const at::Tensor x = at::linspace(-3, 3, 60001, at::kDouble);
+      const at::Tensor y = network->forward(x.unsqueeze(1)).squeeze(1);
+      const double steepest = (y.diff() / x.diff()).abs().max().item<double>();
+      for (const Norm norm : kAllNorms) {
+        ExactLipschitzOptions options = Box({-3}, {3});
+        options.norm = norm;
+        const ExactLipschitz exact = Exact(network, options);
+        EXPECT_LE(steepest, exact.constant + 1e-9);
+        EXPECT_GE(steepest, exact.constant - 1e-9)
+            << activation.Name() << " seed " << seed;
+      }
+    }
+  }
+}
+
+// In the other norms too: lower bound ≤ exact ≤ proven.
+TEST(ExactLipschitzTest, IsBetweenThemInEveryNorm) {
+  for (const ActivationSpec& activation : PiecewiseActivations()) {
+    for (const Norm norm : kAllNorms) {
+      for (const int64_t seed : {10, 11, 12}) {
+        Sequential network = RandomMlp(seed, {2, 8, 8, 2}, activation,
+                                       ConstraintKind::kLinfRows);
+        network->to(at::kDouble);
+        network->eval();
+        ExactLipschitzOptions options;
+        options.norm = norm;
+        const ExactLipschitz exact = Exact(network, options);
+        LowerBoundOptions search;
+        search.input_norm = search.output_norm = norm;
+        search.steps = 8;
+        const auto measured = MeasureTightness(
+            *network, 2 * at::randn({16, 2}, at::kDouble), search);
+        ASSERT_TRUE(measured.ok()) << measured.status();
+        EXPECT_LE(measured->lower.value, exact.constant * (1 + 1e-9))
+            << activation.Name() << " " << NormName(norm) << " seed " << seed;
+        EXPECT_LE(exact.constant, measured->proven * (1 + 1e-12));
+      }
+    }
+  }
+}
+
+TEST(ExactLipschitzTest, TakesAsManyRegionsAsItIsAllowed) {
+  // In a box a region is one piece.
+  const Sequential network = RandomMlp(3, {1, 8, 1}, ActivationSpec::Relu());
+  ExactLipschitzOptions options = Box({-100}, {100});
+  const ExactLipschitz exact = Exact(network, options);
+  ASSERT_GT(exact.regions, 2);
+  options.max_regions = exact.regions;
+  EXPECT_EQ(Exact(network, options).regions, exact.regions);
+  options.max_regions = exact.regions - 1;
+  Sequential same = network;
+  EXPECT_TRUE(FailsWith(ComputeExactLipschitz(*same, options),
+                        StatusCode::kResourceExhausted,
+                        {"max_regions", "activation1"}));
+}
+
 TEST(ExactLipschitzTest, OfFloat32NetworksTakesTheirWeights) {
   Sequential network = RandomMlp(6, {2, 8, 8, 1}, ActivationSpec::MaxMin());
   network->eval();

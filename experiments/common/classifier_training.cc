@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "experiments/common/image_data.h"
 #include "lipschitz/attacks/attack.h"
 #include "lipschitz/attacks/feasible_set.h"
@@ -29,6 +30,7 @@
 #include "lipschitz/linalg/norm_bound.h"
 #include "lipschitz/losses/jacobian_penalty.h"
 #include "lipschitz/losses/margin.h"
+#include "lipschitz/models/saved_model.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -236,6 +238,20 @@ Json ClassifierRecipe::ToJson() const {
                     {"schedule", "cosine"},
                     {"held_out", held_out}}));
   return json;
+}
+
+absl::Status SaveClassifier(const std::string& path,
+                            const std::string& experiment,
+                            const std::string& model, Norm norm,
+                            const ImageDataset& data,
+                            TrainedClassifier& trained) {
+  return SaveModel(path, trained.config, trained.network,
+                   {{"experiment", experiment},
+                    {"model", model},
+                    {"norm", NormName(norm)},
+                    {"dataset", data.name},
+                    {"input_range", "0,1"},
+                    {"class_names", absl::StrJoin(data.class_names, ",")}});
 }
 
 void AnnounceNotes(const ImageDataset& data, const RunContext& context) {

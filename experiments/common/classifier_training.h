@@ -89,6 +89,15 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
     const Validation& validate, const RunContext& context);
 
+// Writes the finished network (SaveModel) with what a user should know of it:
+// the experiment, `model` (its name), the norm that the experiment certifies it
+// in, the dataset, the range of its inputs and the names of its classes.
+absl::Status SaveClassifier(const std::string& path,
+                            const std::string& experiment,
+                            const std::string& model, Norm norm,
+                            const ImageDataset& data,
+                            TrainedClassifier& trained);
+
 // Tells the user what is worth knowing about the dataset.
 void AnnounceNotes(const ImageDataset& data, const RunContext& context);
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -30,6 +31,18 @@ std::string MakeSlug(const std::string& base, Preset preset,
     (*config)["customised"] = true;
   }
   return slug;
+}
+
+absl::Status ExpectKnown(const std::string& flag,
+                         const std::vector<std::string>& asked,
+                         const std::vector<std::string>& known) {
+  for (const std::string& name : asked) {
+    if (std::count(known.begin(), known.end(), name) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, " has no '",
+                                                   name, "'; it knows ",
+                                                   absl::StrJoin(known, ", ")));
+  }
+  return absl::OkStatus();
 }
 
 bool IsStandard(const Record& record) {

@@ -108,6 +108,12 @@ class Experiment {
 std::string MakeSlug(const std::string& base, Preset preset,
                      const Json& preset_config, Json* config);
 
+// InvalidArgument, naming what is not known and listing what is, unless every
+// one of `asked` is among `known`. `flag` is what they come from.
+absl::Status ExpectKnown(const std::string& flag,
+                         const std::vector<std::string>& asked,
+                         const std::vector<std::string>& known);
+
 // Whether a record's settings are its preset's; only such records enter tables
 // and figures.
 bool IsStandard(const Record& record);

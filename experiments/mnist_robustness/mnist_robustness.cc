@@ -11,7 +11,6 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/losses/margin.h"
-#include "lipschitz/models/saved_model.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -271,13 +270,8 @@ absl::StatusOr<RunOutcome> TrainAndEvaluate(const RobustModel& model,
             return Validate(norm, logits, labels);
           },
           context));
-  LIPSCHITZ_RETURN_IF_ERROR(
-      SaveModel(context.model_path, trained.config, trained.network,
-                {{"experiment", "mnist_robustness"},
-                 {"model", model.name},
-                 {"dataset", data.name},
-                 {"norm", NormName(norm)},
-                 {"class_names", absl::StrJoin(data.class_names, ",")}}));
+  LIPSCHITZ_RETURN_IF_ERROR(SaveClassifier(
+      context.model_path, "mnist_robustness", model.name, norm, data, trained));
 
   RunOutcome outcome;
   outcome.metrics = trained.validation;
@@ -315,12 +309,17 @@ std::vector<RobustModel> RobustModels(Preset preset, Norm norm) {
 absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
     const CommonSettings& common) const {
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto data, LoadImages(common));
-  std::vector<Run> runs;
   std::vector<std::string> known;
+  for (const Norm norm : settings_.norms) {
+    for (const RobustModel& model : RobustModels(common.preset, norm)) {
+      known.push_back(model.name);
+    }
+  }
+  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("model", settings_.models, known));
+  std::vector<Run> runs;
   for (const Norm norm : settings_.norms) {
     const Sizes sizes = SizesOf(common.preset, norm);
     for (const RobustModel& standard : RobustModels(common.preset, norm)) {
-      known.push_back(standard.name);
       if (!settings_.models.empty() &&
           std::count(settings_.models.begin(), settings_.models.end(),
                      standard.name) == 0) {
@@ -345,11 +344,6 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
       };
       runs.push_back(std::move(run));
     }
-  }
-  if (runs.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("nothing to run: --model knows ",
-                     absl::StrJoin(known, ", "), " for these norms"));
   }
   return runs;
 }

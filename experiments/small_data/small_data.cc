@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "experiments/common/classifier_training.h"
 #include "experiments/common/figure.h"
 #include "experiments/common/image_data.h"
@@ -36,7 +35,8 @@ const std::vector<double>& Radii() {
 
 struct Sizes {
   std::vector<int64_t> images;
-  // Of training: that many epochs, and steps at most.
+  // Of training: that many epochs, and steps at most, not counting the last,
+  // smaller batch of every epoch.
   int64_t epochs = 200;
   int64_t most_steps = 0;
   // Test images that are used; 0: all.
@@ -69,6 +69,39 @@ int64_t Epochs(const Sizes& sizes, int64_t images, int64_t batch_size) {
                   std::max<int64_t>(1, sizes.most_steps / steps_per_epoch));
 }
 
+// Whether every subset, and what is held out beside it, is there.
+absl::Status CheckCounts(const std::vector<int64_t>& counts,
+                         const ImageDataset& data, int64_t held_out) {
+  const int64_t classes = data.classes();
+  const torch::Tensor per_class =
+      torch::bincount(data.train.labels, /*weights=*/{}, classes);
+  const int64_t total = data.train.size();
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const int64_t images = counts[i];
+    if (images < classes || images % classes != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--images must be multiples of the ", classes,
+                       " classes of ", data.name, ", got ", images));
+    }
+    if (std::count(counts.begin(), counts.end(), images) > 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--images has ", images, " twice"));
+    }
+  }
+  // Of the smallest class, less its share of what is held out.
+  const int64_t smallest = per_class.min().item<int64_t>();
+  const int64_t most =
+      classes * (smallest - (held_out * smallest + total - 1) / total);
+  const int64_t largest = *std::max_element(counts.begin(), counts.end());
+  if (held_out >= total || largest > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--images=", largest, " with --held_out=", held_out,
+                     " is more than ", data.name, " has: ", smallest,
+                     " training images of its smallest class"));
+  }
+  return absl::OkStatus();
+}
+
 // A balanced subset of the training images, and what to test on.
 absl::StatusOr<ImageDataset> Subset(const ImageDataset& data, int64_t images,
                                     int64_t held_out, int64_t test_images,
@@ -91,13 +124,16 @@ absl::StatusOr<ImageDataset> Subset(const ImageDataset& data, int64_t images,
   return small;
 }
 
-absl::StatusOr<RunOutcome> TrainAndTest(const ClassifierRecipe& recipe,
+absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
+                                        const ClassifierRecipe& recipe,
                                         const ImageDataset& data,
                                         const std::string& prefix,
                                         const RunContext& context) {
   LIPSCHITZ_ASSIGN_OR_RETURN(
       TrainedClassifier trained,
       TrainClassifier(recipe, Norm::kL2, data, AccuracyOf, context));
+  LIPSCHITZ_RETURN_IF_ERROR(SaveClassifier(context.model_path, "small_data",
+                                           model, Norm::kL2, data, trained));
   CertificationOptions options;
   options.norm = Norm::kL2;
   LIPSCHITZ_ASSIGN_OR_RETURN(const Certificates certificates,
@@ -138,6 +174,24 @@ int64_t Images(const VariantRecords& group) {
   return group.variant.value("images", int64_t{0});
 }
 
+std::string Dataset(const VariantRecords& group) {
+  return group.config.value("dataset", "");
+}
+
+// By dataset and number of images, the most accurate first.
+std::vector<VariantRecords> Ordered(const std::vector<Record>& records) {
+  std::vector<VariantRecords> groups = GroupByVariant(records);
+  const auto key = [](const VariantRecords& group) {
+    return std::make_tuple(Dataset(group), Images(group),
+                           -SummariseMetric(group, "test_accuracy").mean);
+  };
+  std::stable_sort(groups.begin(), groups.end(),
+                   [&key](const VariantRecords& a, const VariantRecords& b) {
+                     return key(a) < key(b);
+                   });
+  return groups;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
@@ -147,12 +201,10 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
   const std::vector<int64_t>& counts =
       settings_.images.empty() ? sizes.images : settings_.images;
   const std::vector<SmallDataModel> models = SmallDataModels(common.preset);
-  for (const int64_t images : counts) {
-    if (images >= data->classes() && images % data->classes() == 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("--images must be multiples of the ", data->classes(),
-                     " classes of ", data->name, ", got ", images));
-  }
+  LIPSCHITZ_RETURN_IF_ERROR(CheckCounts(counts, *data, settings_.held_out));
+  std::vector<std::string> known;
+  for (const SmallDataModel& model : models) known.push_back(model.name);
+  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("model", settings_.models, known));
   std::vector<Run> runs;
   for (const int64_t images : counts) {
     for (const SmallDataModel& model : models) {
@@ -190,24 +242,18 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
           ConfigOf(standard, data->name, images, 0, sizes.test_images),
           &run.config);
       run.execute =
-          [recipe, data, images, held_out, test_images = sizes.test_images,
-           first = runs.empty()](
+          [model_name = model.name, recipe, data, images, held_out,
+           test_images = sizes.test_images, first = runs.empty()](
               const RunContext& context) -> absl::StatusOr<RunOutcome> {
         if (first) AnnounceNotes(*data, context);
         LIPSCHITZ_ASSIGN_OR_RETURN(
             const ImageDataset small,
             Subset(*data, images, held_out, test_images, context.seed));
-        return TrainAndTest(recipe, small,
+        return TrainAndTest(model_name, recipe, small,
                             held_out > 0 ? "validation_" : "test_", context);
       };
       runs.push_back(std::move(run));
     }
-  }
-  if (runs.empty()) {
-    std::vector<std::string> known;
-    for (const SmallDataModel& model : models) known.push_back(model.name);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "nothing to run: --model knows ", absl::StrJoin(known, ", ")));
   }
   return runs;
 }
@@ -221,35 +267,23 @@ Table SmallDataExperiment::MakeTable(const std::vector<Record>& records) const {
                    {"certified 0.5"}, {"certified 1.58"},
                    {"K", {4, false}}, {"seconds", {1, false}},
                    {"seeds"},         {"failed"}};
-  for (const VariantRecords& group : GroupByVariant(records)) {
+  for (const VariantRecords& group : Ordered(records)) {
     std::vector<double> bounds;
     std::vector<double> seconds;
-    std::string dataset;
     for (const Record* record : group.ok) {
-      dataset = record->dataset;
       seconds.push_back(record->wall_seconds);
       if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
     }
     table.rows.push_back(
-        {dataset, absl::StrCat(Images(group)), Text(group.variant, "network"),
-         Text(group.variant, "constraint"), Text(group.variant, "activation"),
+        {Dataset(group), absl::StrCat(Images(group)),
+         Text(group.variant, "network"), Text(group.variant, "constraint"),
+         Text(group.variant, "activation"),
          SummariseMetric(group, "test_accuracy"),
          SummariseMetric(group, "test_certified_0.5"),
          SummariseMetric(group, "test_certified_1.58"), Summarise(bounds),
          Summarise(seconds), absl::StrCat(group.ok.size()),
          absl::StrCat(group.failed)});
   }
-  // By dataset and images, the most accurate first.
-  std::stable_sort(table.rows.begin(), table.rows.end(),
-                   [](const std::vector<Cell>& a, const std::vector<Cell>& b) {
-                     const auto key = [](const std::vector<Cell>& row) {
-                       return std::make_tuple(
-                           std::get<std::string>(row[0]),
-                           std::stoll(std::get<std::string>(row[1])),
-                           -std::get<Summary>(row[5]).mean);
-                     };
-                     return key(a) < key(b);
-                   });
   table.notes = {absl::StrCat(
       "Certified: class right and proven within the l2 radius, pixels in [0, "
       "1]. K: proven, l2. Mean ± standard deviation over seeds, each with a "
@@ -264,7 +298,7 @@ absl::Status SmallDataExperiment::WriteReport(
   LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir, stem, MakeTable(records)));
   // Accuracy over the number of images, means over seeds: a panel per dataset
   // and network.
-  const std::vector<VariantRecords> groups = GroupByVariant(records);
+  const std::vector<VariantRecords> groups = Ordered(records);
   Figure figure;
   figure.title = "Test accuracy from few images";
   figure.columns = 2;
@@ -279,8 +313,8 @@ absl::Status SmallDataExperiment::WriteReport(
   };
   for (const VariantRecords& group : groups) {
     if (group.ok.empty()) continue;
-    const std::string title = absl::StrCat(group.ok[0]->dataset, ", ",
-                                           Text(group.variant, "network"));
+    const std::string title =
+        absl::StrCat(Dataset(group), ", ", Text(group.variant, "network"));
     auto panel = std::find_if(
         figure.panels.begin(), figure.panels.end(),
         [&](const Panel& candidate) { return candidate.title == title; });
@@ -309,20 +343,6 @@ absl::Status SmallDataExperiment::WriteReport(
     }
     series->x.push_back(static_cast<double>(Images(group)));
     series->y.push_back(SummariseMetric(group, "test_accuracy").mean);
-  }
-  for (Panel& panel : figure.panels) {
-    for (Series& series : panel.series) {
-      // Ascending in x, which the records' file names are not.
-      std::vector<std::pair<double, double>> points;
-      for (size_t i = 0; i < series.x.size(); ++i) {
-        points.emplace_back(series.x[i], series.y[i]);
-      }
-      std::sort(points.begin(), points.end());
-      for (size_t i = 0; i < points.size(); ++i) {
-        series.x[i] = points[i].first;
-        series.y[i] = points[i].second;
-      }
-    }
   }
   return WriteFigure(results_dir, stem, figure);
 }

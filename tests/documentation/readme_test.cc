@@ -1,4 +1,5 @@
 // What the README shows is what the project has.
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
+#include "experiments/small_data/small_data.h"
 #include "experiments/squares/squares.h"
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
@@ -82,13 +84,14 @@ TEST(Readme, TheDistanceOfYourOwnSamplesIsFoundAsWritten) {
 // of the table of the committed seeds; a user may have added others.
 void ShowsRowsOf(const experiments::Experiment& experiment,
                  const std::vector<std::string>& readmes,
-                 const std::vector<std::string>& first_cells) {
+                 const std::vector<std::string>& first_cells,
+                 uint64_t seeds = 3) {
   std::vector<experiments::Record> records;
   for (const auto& record : experiments::StandardRecords(
            experiments::ReadRecords(DataFile("results"), experiment.name())
                .records,
            experiments::Preset::kQuick)) {
-    if (record.seed < 3) records.push_back(record);
+    if (record.seed < seeds) records.push_back(record);
   }
   const std::string table = experiment.MakeTable(records).ToMarkdown();
   for (const std::string& readme : readmes) {
@@ -134,6 +137,8 @@ TEST(Readme, ShowsTheCommittedNumbers) {
   ShowsRowsOf(experiments::MnistRobustnessExperiment(),
               {"experiments/mnist_robustness/README.md"},
               {"mnist", "fashion_mnist"});
+  ShowsRowsOf(experiments::SmallDataExperiment(),
+              {"experiments/small_data/README.md"}, {"mnist"}, /*seeds=*/5);
 }
 
 }  // namespace

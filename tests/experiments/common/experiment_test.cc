@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "experiments/common/record.h"
 #include "experiments/common/settings.h"
 #include "experiments/common/table.h"
@@ -75,6 +76,15 @@ TEST(MakeSlugTest, HashIsTheSameInEveryVersion) {
   Json config = {{"steps", 6}};
   EXPECT_EQ(MakeSlug("m", Preset::kQuick, {{"steps", 5}}, &config),
             "m-x21c81366");
+}
+
+TEST(ExpectKnownTest, NamesWhatIsNotKnownAndListsWhatIs) {
+  EXPECT_TRUE(ExpectKnown("model", {}, {"a", "b"}).ok());
+  EXPECT_TRUE(ExpectKnown("model", {"b", "a"}, {"a", "b"}).ok());
+  const absl::Status status = ExpectKnown("model", {"a", "c"}, {"a", "b"});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              MatchesRegex("--model .*'c'.*a, b"));
 }
 
 TEST(IsStandardTest, CustomisedRecordsAreNot) {

@@ -91,8 +91,9 @@ TEST(MnistRobustness, BadFlagsAndMissingDataExitWithTwo) {
   const std::string results = NewFolder("results");
   const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
   for (const std::string flag :
-       {"--norm=l7", "--norm=l1", "--model=nothing", "--hidden=3,x",
-        "--epochs=-1", "--held_out=100000"}) {
+       {"--norm=l7", "--norm=l1", "--model=nothing",
+        "--model=stiefel_maxmin,nothing", "--hidden=3,x", "--epochs=-1",
+        "--held_out=100000"}) {
     const ProcessResult run =
         RunProgram({flag, "--data_dir=" + data, "--results_dir=" + results});
     if (flag == "--held_out=100000") {

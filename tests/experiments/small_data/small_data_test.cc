@@ -10,6 +10,7 @@
 #include "experiments/common/settings.h"
 #include "experiments/small_data/models.h"
 #include "gtest/gtest.h"
+#include "lipschitz/models/saved_model.h"
 #include "tests/testing/digits.h"
 #include "tests/testing/subprocess.h"
 
@@ -75,6 +76,15 @@ TEST(SmallData, EveryModelLearnsAndKeepsItsConstant) {
     expected.insert(model.name);
   }
   EXPECT_EQ(models, expected);
+  // Each left a model that the tools take.
+  size_t saved = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(results + "/models/small_data")) {
+    const auto model = LoadModel(entry.path());
+    EXPECT_TRUE(model.ok()) << model.status();
+    ++saved;
+  }
+  EXPECT_EQ(saved, expected.size());
 }
 
 TEST(SmallData, ComparesSettingsOnHeldOutImages) {
@@ -99,8 +109,9 @@ TEST(SmallData, ComparesSettingsOnHeldOutImages) {
 TEST(SmallData, BadFlagsExitWithTwo) {
   const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
   for (const std::string flag :
-       {"--model=lenet", "--images=15", "--images=0", "--images=x",
-        "--epochs=-3", "--held_out=-1"}) {
+       {"--model=lenet", "--model=mlp_none_relu,lenet", "--images=15",
+        "--images=0", "--images=x", "--images=50,50", "--images=1000",
+        "--epochs=-3", "--held_out=-1", "--held_out=50", "--held_out=100"}) {
     const ProcessResult run = RunProgram(
         {flag, "--data_dir=" + data, "--results_dir=" + NewFolder("results")});
     EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;

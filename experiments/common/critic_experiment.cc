@@ -31,9 +31,9 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 WassersteinConfig Customised(WassersteinConfig config,
                              const CriticSettings& settings) {
   if (settings.hidden.has_value()) {
-    config.network.hidden = *settings.hidden;
+    config.mlp().hidden = *settings.hidden;
     // One for each layer; the first may differ from the others.
-    auto& constraints = config.network.constraints;
+    auto& constraints = config.mlp().constraints;
     if (!constraints.empty()) {
       constraints.resize(settings.hidden->size() + 1, constraints.back());
     }
@@ -50,7 +50,7 @@ Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
   Json json = {{"version", version}};
   json.update(run.problem_config);
   json["ground_norm"] = NormName(config.ground_norm);
-  json["hidden"] = absl::StrJoin(config.network.hidden, "-");
+  json["hidden"] = absl::StrJoin(config.mlp().hidden, "-");
   json["steps"] = config.steps;
   json["batch_size"] = config.batch_size;
   json["optimizer"] = CriticOptimizerName(config.optimizer);
@@ -63,7 +63,7 @@ Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
 }
 
 bool IsConstrained(const WassersteinConfig& config) {
-  const ConstraintKind kind = config.network.constraint.kind;
+  const ConstraintKind kind = config.mlp().constraint.kind;
   return kind != ConstraintKind::kNone && kind != ConstraintKind::kParseval;
 }
 

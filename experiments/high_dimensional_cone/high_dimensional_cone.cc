@@ -77,10 +77,10 @@ absl::StatusOr<std::vector<CriticRun>> HighDimensionalConeExperiment::Runs(
         absl::StrCat("d", dim, "-", depth, "x-", constraint, "-", activation);
     run.problem_config = {{"dimension", dim}};
     run.config = sizes.config;
-    run.config.network.hidden.assign(depth, sizes.Width(dim));
-    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
+    run.config.mlp().hidden.assign(depth, sizes.Width(dim));
+    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                ParseActivation(activation));
-    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
+    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().constraint.kind,
                                ParseConstraint(constraint));
     run.problem = [dim](uint64_t) -> absl::StatusOr<CriticProblem> {
       CriticProblem problem;

@@ -22,7 +22,7 @@ torch::Tensor White() {
 
 WassersteinConfig ConfigFor(Preset preset) {
   WassersteinConfig config;
-  config.network.hidden = {128, 64, 32};
+  config.mlp().hidden = {128, 64, 32};
   config.batch_size = 0;
   // No more than the published benchmark takes.
   config.steps = preset == Preset::kSmoke ? 20 : 160;
@@ -43,9 +43,9 @@ absl::StatusOr<std::vector<CriticRun>> SquaresExperiment::Runs(
       run.variant = {{"activation", activation}, {"constraint", constraint}};
       run.slug = absl::StrCat(constraint, "-", activation);
       run.config = ConfigFor(common.preset);
-      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                  ParseActivation(activation));
-      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().constraint.kind,
                                  ParseConstraint(constraint));
       run.problem = [](uint64_t) -> absl::StatusOr<CriticProblem> {
         CriticProblem problem;

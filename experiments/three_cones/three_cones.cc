@@ -36,21 +36,21 @@ Sampler Shells(double radius) {
 WassersteinConfig ConfigFor(Preset preset) {
   WassersteinConfig config;
   // Narrow and deep finds the cones in fewer steps than wide.
-  config.network.hidden = {64, 64, 64, 64, 64};
+  config.mlp().hidden = {64, 64, 64, 64, 64};
   config.batch_size = 96;
   config.learning_rate = 5e-3;
   config.steps = 8000;
   config.test_samples = 9999;  // as many around each centre
   switch (preset) {
     case Preset::kSmoke:
-      config.network.hidden = {16, 16};
+      config.mlp().hidden = {16, 16};
       config.steps = 60;
       config.test_samples = 300;
       break;
     case Preset::kQuick:
       break;
     case Preset::kPaper:
-      config.network.hidden = {312, 312, 312};
+      config.mlp().hidden = {312, 312, 312};
       config.steps = 9600;  // the authors' 600 epochs of 16 batches
       break;
   }
@@ -130,9 +130,9 @@ absl::StatusOr<std::vector<CriticRun>> ThreeConesExperiment::Runs(
                    {"constraint", variant.constraint}};
     run.slug = absl::StrCat(variant.constraint, "-", variant.activation);
     run.config = ConfigFor(common.preset);
-    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
+    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                ParseActivation(variant.activation));
-    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
+    LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().constraint.kind,
                                ParseConstraint(variant.constraint));
     run.problem = [](uint64_t) -> absl::StatusOr<CriticProblem> {
       CriticProblem problem;

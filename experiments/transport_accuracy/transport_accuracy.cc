@@ -93,15 +93,15 @@ void SetSizes(Preset preset, WassersteinConfig* config) {
   config->batch_size = 0;
   switch (preset) {
     case Preset::kSmoke:
-      config->network.hidden = {16, 16};
+      config->mlp().hidden = {16, 16};
       config->steps = 40;
       break;
     case Preset::kQuick:
-      config->network.hidden = {128, 128, 128};
+      config->mlp().hidden = {128, 128, 128};
       config->steps = 1000;
       break;
     case Preset::kPaper:
-      config->network.hidden = {256, 256, 256};
+      config->mlp().hidden = {256, 256, 256};
       config->steps = 1500;
       break;
   }
@@ -135,9 +135,9 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
       run.problem_config = {{"samples", samples}};
       run.problem = data.problem;
       SetSizes(common.preset, &run.config);
-      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.activation,
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                  ParseActivation(variant.activation));
-      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.network.constraint.kind,
+      LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().constraint.kind,
                                  ParseConstraint(variant.constraint));
       runs.push_back(std::move(run));
     }

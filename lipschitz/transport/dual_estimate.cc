@@ -53,4 +53,13 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
   });
 }
 
+Interval IntervalOf(const DualEstimate& estimate, double confidence) {
+  // The z with P(|Z| ≤ z) = confidence for a standard normal Z.
+  const double z =
+      std::sqrt(2.0) *
+      torch::erfinv(torch::full({}, confidence, torch::kDouble)).item<double>();
+  return {estimate.value - z * estimate.standard_error,
+          estimate.value + z * estimate.standard_error};
+}
+
 }  // namespace lipschitz

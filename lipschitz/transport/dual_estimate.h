@@ -33,4 +33,16 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
                                                 const torch::Tensor& q,
                                                 Norm ground_norm);
 
+struct Interval {
+  double lower = 0.0;
+  double upper = 0.0;
+};
+
+// Of the expectation of `estimate.value`, with probability `confidence` in (0,
+// 1): value ± z · standard error, by the central limit theorem. With half of
+// the remaining probability, its lower end is a lower bound on W1 of the
+// distributions that the samples are from, where the critic does not depend on
+// the samples.
+Interval IntervalOf(const DualEstimate& estimate, double confidence);
+
 }  // namespace lipschitz

@@ -231,14 +231,17 @@ std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
 absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
                                              const WassersteinConfig& config,
                                              const WassersteinHooks& hooks) {
-  MlpConfig network = config.network;
-  if (network.input_dim == 0) network.input_dim = source.dim;
-  if (network.input_dim != source.dim) {
+  NetworkConfig network = config.network;
+  if (auto* mlp = std::get_if<MlpConfig>(&network);
+      mlp != nullptr && mlp->input_dim == 0) {
+    mlp->input_dim = source.dim;
+  }
+  if (InputDim(network) != source.dim) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the critic takes inputs of dimension ", network.input_dim,
+        absl::StrCat("the critic takes inputs of dimension ", InputDim(network),
                      ", the samples have ", source.dim));
   }
-  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential critic, MakeMlp(network));
+  LIPSCHITZ_ASSIGN_OR_RETURN(Sequential critic, MakeNetwork(network));
   const torch::Device device(config.device);
   const auto on_device = [&](const torch::Tensor& x) { return x.to(device); };
   critic->to(device);
@@ -303,13 +306,9 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   const double scale = source.standardisation.scale;
   result.estimate.value *= scale;
   result.estimate.standard_error *= scale;
-  // The z with P(|Z| ≤ z) = confidence for a standard normal Z.
-  const double z =
-      std::sqrt(2.0) *
-      torch::erfinv(torch::full({}, config.confidence, torch::kDouble))
-          .item<double>();
-  result.lower = result.estimate.value - z * result.estimate.standard_error;
-  result.upper = result.estimate.value + z * result.estimate.standard_error;
+  const Interval interval = IntervalOf(result.estimate, config.confidence);
+  result.lower = interval.lower;
+  result.upper = interval.upper;
   result.held_out = source.held_out;
   result.p_samples = source.test.p.size(0);
   result.q_samples = source.test.q.size(0);
@@ -374,9 +373,9 @@ absl::Status WassersteinConfig::Validate() const {
     return absl::InvalidArgumentError(
         absl::StrCat("confidence must be between 0 and 1, got ", confidence));
   }
-  if (network.output_dim != 1) {
+  if (OutputDim(network) != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a critic has one output, the network has ", network.output_dim));
+        "a critic has one output, the network has ", OutputDim(network)));
   }
   return absl::OkStatus();
 }

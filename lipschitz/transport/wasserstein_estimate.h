@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +17,7 @@
 #include "lipschitz/data/random.h"
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 #include "lipschitz/training/schedule.h"
 #include "lipschitz/training/train.h"
 #include "lipschitz/transport/dual_estimate.h"
@@ -42,8 +44,8 @@ MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
 struct WassersteinConfig {
   // Of the distance between samples.
   Norm ground_norm = Norm::kL2;
-  // input_dim 0: that of the samples. One output.
-  MlpConfig network =
+  // One output. The input_dim of an MLP may be 0: that of the samples.
+  NetworkConfig network =
       CriticNetwork(Norm::kL2, {128, 128, 128}, ActivationSpec::GroupSort(4));
 
   // The critic sees (x − c) / s: c the mean of the samples that it is trained
@@ -80,6 +82,10 @@ struct WassersteinConfig {
   uint64_t seed = 0;
   CheckpointOptions checkpoint;
 
+  // The network, where it is an MLP.
+  MlpConfig& mlp() { return std::get<MlpConfig>(network); }
+  const MlpConfig& mlp() const { return std::get<MlpConfig>(network); }
+
   absl::Status Validate() const;
 };
 
@@ -95,10 +101,7 @@ struct WassersteinEstimate {
   // the exact W1 of these samples, and its expectation never that of the
   // distributions.
   DualEstimate estimate;
-  // The interval of the expectation of `estimate.value` at the config's
-  // confidence: value ± z · standard error, by the central limit theorem. With
-  // half of the remaining probability, its lower end is a lower bound on W1 of
-  // the distributions.
+  // IntervalOf `estimate` at the config's confidence.
   double lower = 0.0;
   double upper = 0.0;
   // Whether the estimate is about samples that the critic was not trained on.

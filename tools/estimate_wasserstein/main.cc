@@ -150,7 +150,7 @@ int Main() {
   report.q = FLAGS_q;
   report.config = *config;
   report.samples = *std::move(samples);
-  report.config.network.input_dim = report.samples.p.size(1);
+  report.config.mlp().input_dim = report.samples.p.size(1);
   experiments::ProgressDisplay display(*progress, stderr);
   const absl::Status estimated = Estimate(display, &report);
   if (absl::IsCancelled(estimated)) {

@@ -66,7 +66,7 @@ Json ConfigJson(const WassersteinConfig& config) {
   Json json;
   json["ground_norm"] = NormName(config.ground_norm);
   json["scale"] = config.standardise;
-  json["network"] = MlpConfigToJson(config.network);
+  json["network"] = NetworkConfigToJson(config.network);
   json["optimizer"] = CriticOptimizerName(config.optimizer);
   json["steps"] = config.steps;
   json["batch_size"] = config.batch_size;

@@ -36,9 +36,9 @@ class TwoPoints : public CriticExperiment {
       CriticRun run;
       run.variant = {{"activation", "maxmin"}, {"constraint", constraint}};
       run.slug = constraint;
-      run.config.network.hidden = {8};
-      run.config.network.activation = ActivationSpec::MaxMin();
-      run.config.network.constraint.kind = kind;
+      run.config.mlp().hidden = {8};
+      run.config.mlp().activation = ActivationSpec::MaxMin();
+      run.config.mlp().constraint.kind = kind;
       run.config.batch_size = 0;
       run.config.steps = 300;
       run.problem = [exact =

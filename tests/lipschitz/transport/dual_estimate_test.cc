@@ -319,6 +319,17 @@ TEST(Float64EvaluationTest, LeavesIntegersAloneAndEveryTypeAsItWas) {
   EXPECT_TRUE(torch::equal(module.half, half));
 }
 
+// Against tables of the normal distribution.
+TEST(DualEstimateTest, IntervalsAreThoseOfANormalDistribution) {
+  DualEstimate estimate;
+  estimate.value = 5.0;
+  estimate.standard_error = 2.0;
+  const Interval most = IntervalOf(estimate, 0.95);
+  EXPECT_NEAR(most.lower, 5.0 - 2.0 * 1.959963985, 1e-8);
+  EXPECT_NEAR(most.upper, 5.0 + 2.0 * 1.959963985, 1e-8);
+  EXPECT_NEAR(IntervalOf(estimate, 0.5).upper, 5.0 + 2.0 * 0.674489750, 1e-8);
+}
+
 TEST(DualEstimateTest, AValueThatIsNotFiniteIsAnError) {
   MlpConfig config;
   config.input_dim = 1;

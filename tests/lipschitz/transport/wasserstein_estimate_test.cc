@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "lipschitz/data/spherical_shells.h"
+#include "lipschitz/models/conv_net.h"
 #include "lipschitz/transport/exact_wasserstein.h"
 #include "tests/testing/status.h"
 
@@ -45,6 +46,37 @@ double Exact(const torch::Tensor& p, const torch::Tensor& q, Norm norm) {
   return solved->value;
 }
 
+// Images of 1×8×8: those of Q have a bright quarter, so that W1 is about the
+// distance of the means, 4.
+TEST(EstimateWasserstein, TrainsConvolutionalCriticsToo) {
+  const torch::Tensor p = 0.1 * Points(60, 64, 1);
+  torch::Tensor quarter = torch::zeros({8, 8});
+  quarter.narrow(0, 0, 4).narrow(1, 2, 4).fill_(1.0);
+  const torch::Tensor q = 0.1 * Points(60, 64, 2) + quarter.flatten();
+  ConvNetConfig network;
+  network.channels = 1;
+  network.height = network.width = 8;
+  ConvStage stage;
+  stage.channels = 8;
+  stage.kernel = 4;
+  stage.stride = 2;
+  network.stages = {stage};
+  network.hidden = {16};
+  network.dense.kind = ConstraintKind::kStiefel;
+  WassersteinConfig config = Small();
+  config.network = network;
+  torch::manual_seed(0);
+  const auto estimated = EstimateWasserstein(p, q, config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_NEAR(estimated->estimate.lipschitz_constant, 1.0, 1e-5);
+  EXPECT_LE(estimated->estimate.value, Exact(p, q, Norm::kL2) * (1 + 1e-6));
+  EXPECT_GE(estimated->estimate.value, 3.6);
+  network.width = 10;
+  config.network = network;
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(p, q, config),
+                        absl::StatusCode::kInvalidArgument, {"80", "64"}));
+}
+
 // The claim: never above, and near where the critic can be found.
 TEST(EstimateWasserstein, NeverExceedsTheExactValueOnItsSamples) {
   for (const Norm norm : kAllNorms) {
@@ -76,8 +108,8 @@ TEST(EstimateWasserstein, BoundsForEveryConstraintAndActivation) {
     for (const ActivationSpec& activation :
          {ActivationSpec::Relu(), ActivationSpec::GroupSort(4)}) {
       WassersteinConfig config = Small();
-      config.network.constraint.kind = kind;
-      config.network.activation = activation;
+      config.mlp().constraint.kind = kind;
+      config.mlp().activation = activation;
       config.steps = 30;
       const auto estimated = EstimateWasserstein(p, q, config);
       ASSERT_TRUE(estimated.ok()) << estimated.status();
@@ -109,7 +141,7 @@ TEST(EstimateWasserstein, FindsShells) {
   const SphericalShells sphere{3, 1.0, {0.0}};
   const SphericalShells centre{3, 0.0, {0.0}};
   WassersteinConfig config = Small();
-  config.network.activation = ActivationSpec::FullSort();
+  config.mlp().activation = ActivationSpec::FullSort();
   config.batch_size = 64;
   const auto estimated = EstimateWasserstein(
       [&](int64_t n, const RandomSource& r) { return sphere.Sample(n, r); },
@@ -276,9 +308,9 @@ TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
       FailsWith(with([](auto& c) { c.batch_size = -1; }), invalid, {"-1"}));
   EXPECT_TRUE(FailsWith(with([](auto& c) { c.confidence = 1.0; }), invalid,
                         {"confidence", "1"}));
-  EXPECT_TRUE(FailsWith(with([](auto& c) { c.network.output_dim = 2; }),
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.mlp().output_dim = 2; }),
                         invalid, {"one output", "2"}));
-  EXPECT_TRUE(FailsWith(with([](auto& c) { c.network.input_dim = 3; }), invalid,
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.mlp().input_dim = 3; }), invalid,
                         {"dimension 3", "2"}));
   EXPECT_TRUE(
       FailsWith(with([](auto& c) { c.steps = 0; }), invalid, {"steps"}));

@@ -68,6 +68,7 @@
 #include "lipschitz/losses/jacobian_penalty.h"
 #include "lipschitz/losses/margin.h"
 #include "lipschitz/models/conv_net.h"
+#include "lipschitz/models/generator.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/network.h"
 #include "lipschitz/models/saved_model.h"

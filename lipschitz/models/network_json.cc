@@ -91,6 +91,16 @@ void VisitFields(Options& options, Visitor& visit) {
     visit("bias", bias);
     visit("lipschitz_constant", lipschitz_constant);
     visit("dropout", dropout);
+  } else if constexpr (std::is_same_v<Type, GeneratorConfig>) {
+    auto& [noise_dim, channels, height, width, hidden, wide_channels,
+           narrow_channels] = options;
+    visit("noise_dim", noise_dim);
+    visit("channels", channels);
+    visit("height", height);
+    visit("width", width);
+    visit("hidden", hidden);
+    visit("wide_channels", wide_channels);
+    visit("narrow_channels", narrow_channels);
   } else {
     static_assert(std::is_same_v<Type, MlpConfig>);
     auto& [input_dim, hidden, output_dim, activation, activations, constraint,
@@ -235,6 +245,10 @@ Json MlpConfigToJson(const MlpConfig& config) { return ToJson(config); }
 
 Json ConvNetConfigToJson(const ConvNetConfig& config) { return ToJson(config); }
 
+Json GeneratorConfigToJson(const GeneratorConfig& config) {
+  return ToJson(config);
+}
+
 Json NetworkConfigToJson(const NetworkConfig& config) {
   return std::visit([](const auto& network) { return ToJson(network); },
                     config);
@@ -248,6 +262,12 @@ absl::StatusOr<MlpConfig> MlpConfigFromJson(const Json& json) {
 
 absl::StatusOr<ConvNetConfig> ConvNetConfigFromJson(const Json& json) {
   ConvNetConfig config;
+  LIPSCHITZ_RETURN_IF_ERROR(FromJson(json, "config", &config));
+  return config;
+}
+
+absl::StatusOr<GeneratorConfig> GeneratorConfigFromJson(const Json& json) {
+  GeneratorConfig config;
   LIPSCHITZ_RETURN_IF_ERROR(FromJson(json, "config", &config));
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "lipschitz/models/conv_net.h"
+#include "lipschitz/models/generator_config.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/network.h"
 
@@ -16,6 +17,7 @@ namespace lipschitz {
 // not kept. Numbers come back bit for bit where they are finite.
 nlohmann::ordered_json MlpConfigToJson(const MlpConfig& config);
 nlohmann::ordered_json ConvNetConfigToJson(const ConvNetConfig& config);
+nlohmann::ordered_json GeneratorConfigToJson(const GeneratorConfig& config);
 nlohmann::ordered_json NetworkConfigToJson(const NetworkConfig& config);
 
 // The inverse. InvalidArgument, naming the field, where one is missing,
@@ -23,6 +25,8 @@ nlohmann::ordered_json NetworkConfigToJson(const NetworkConfig& config);
 // validated.
 absl::StatusOr<MlpConfig> MlpConfigFromJson(const nlohmann::ordered_json& json);
 absl::StatusOr<ConvNetConfig> ConvNetConfigFromJson(
+    const nlohmann::ordered_json& json);
+absl::StatusOr<GeneratorConfig> GeneratorConfigFromJson(
     const nlohmann::ordered_json& json);
 // `kind` is a NetworkKind; another is InvalidArgument.
 absl::StatusOr<NetworkConfig> NetworkConfigFromJson(

@@ -1,26 +1,20 @@
 // A trained network in one file that describes itself.
 //
-// The file is sealed (lipschitz/base/sealed_file.h). Its third line is a JSON
-// text: {"schema": 1, "network": "mlp", "config": {every field of MlpConfig},
-// "metadata": {...}, "tensors": [names]}; what follows is a LibTorch archive
-// with the tensors tensor0, tensor1, ... of those names. `sed -n 3p` shows what
+// The file is sealed as a "model" (lipschitz/models/tensor_file.h). Its third
+// line is a JSON text, {"schema": 1, "network": "mlp", "config": {every field
+// of MlpConfig}, "metadata": {...}, "tensors": [names]}: `sed -n 3p` shows what
 // is in it.
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/metadata.h"
 #include "lipschitz/models/network.h"
 
 namespace lipschitz {
-
-// What a user should know of a model: the experiment and dataset that it comes
-// from, the norm, the shape and range of its inputs, the names of its classes,
-// the commit, ... Free text (UTF-8), not interpreted here.
-using ModelMetadata = std::map<std::string, std::string>;
 
 struct SavedModel {
   NetworkConfig config;

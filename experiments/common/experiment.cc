@@ -8,26 +8,21 @@
 #include "absl/strings/str_join.h"
 
 namespace lipschitz::experiments {
-namespace {
 
-// FNV-1a: the same on every machine and in every version.
-uint64_t Hash(const std::string& text) {
+std::string Digest(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
   for (const char c : text) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   }
-  return hash;
+  return absl::StrFormat("%08x", hash & 0xffffffffu);
 }
-
-}  // namespace
 
 std::string MakeSlug(const std::string& base, Preset preset,
                      const Json& preset_config, Json* config) {
   std::string slug = base;
   if (preset != Preset::kQuick) absl::StrAppend(&slug, "-", PresetName(preset));
   if (*config != preset_config) {
-    absl::StrAppend(
-        &slug, absl::StrFormat("-x%08x", Hash(config->dump()) & 0xffffffffu));
+    absl::StrAppend(&slug, "-x", Digest(config->dump()));
     (*config)["customised"] = true;
   }
   return slug;

@@ -101,6 +101,10 @@ class Experiment {
   }
 };
 
+// Eight hexadecimal digits that follow from `text`, on every machine and in
+// every version: FNV-1a.
+std::string Digest(const std::string& text);
+
 // `base` for a run of the quick preset; other presets add their name, and
 // settings that differ from the preset's add a hash of them, so that no record
 // overwrites one of another configuration. Marks `config` as "customised" when

@@ -1,6 +1,8 @@
 #include "lipschitz/transport/dual_estimate.h"
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/float64_evaluation.h"
@@ -10,11 +12,23 @@
 namespace lipschitz {
 namespace {
 
+constexpr int64_t kPart = 2048;
+
 // The variance of the mean of `values`; 0 for a single value.
 double VarianceOfMean(const torch::Tensor& values) {
   if (values.numel() < 2) return 0.0;
   return values.var(/*unbiased=*/true).item<double>() /
          static_cast<double>(values.numel());
+}
+
+// Of the critic in float64, in parts that bound the memory of a convolutional
+// one: (n, outputs).
+torch::Tensor ValuesAt(LayerImpl& critic, const torch::Tensor& samples) {
+  std::vector<torch::Tensor> values;
+  for (const torch::Tensor& part : samples.split(kPart)) {
+    values.push_back(critic.forward(part.to(torch::kDouble)));
+  }
+  return torch::cat(values);
 }
 
 }  // namespace
@@ -26,8 +40,8 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
   return CatchTorch("dual estimate", [&]() -> absl::StatusOr<DualEstimate> {
     torch::NoGradGuard no_grad;
     const Float64Evaluation evaluation(critic);
-    const torch::Tensor on_p = critic.forward(p.to(torch::kDouble));
-    const torch::Tensor on_q = critic.forward(q.to(torch::kDouble));
+    const torch::Tensor on_p = ValuesAt(critic, p);
+    const torch::Tensor on_q = ValuesAt(critic, q);
     if (on_p.dim() != 2 || on_p.size(1) != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "dual estimate: the critic must have one output, it has ",

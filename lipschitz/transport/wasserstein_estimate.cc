@@ -27,13 +27,8 @@ constexpr uint64_t kStandardiseStream = 5;
 
 constexpr int64_t kStandardiseSamples = 4096;
 
-// Samples of both sides.
-struct Samples {
-  torch::Tensor p;
-  torch::Tensor q;
-
-  bool empty() const { return !p.defined(); }
-};
+// Undefined samples are none.
+bool IsEmpty(const TwoSamples& samples) { return !samples.p.defined(); }
 
 // x ↦ (x − shift) / scale.
 struct Standardisation {
@@ -43,13 +38,13 @@ struct Standardisation {
   torch::Tensor Apply(const torch::Tensor& x) const {
     return (x.to(torch::kDouble) - shift) / scale;
   }
-  Samples Apply(const Samples& samples) const {
-    if (samples.empty()) return samples;
+  TwoSamples Apply(const TwoSamples& samples) const {
+    if (IsEmpty(samples)) return samples;
     return {Apply(samples.p), Apply(samples.q)};
   }
 };
 
-absl::StatusOr<Standardisation> MakeStandardisation(const Samples& samples,
+absl::StatusOr<Standardisation> MakeStandardisation(const TwoSamples& samples,
                                                     bool standardise) {
   const int64_t dim = samples.p.size(1);
   Standardisation result;
@@ -72,13 +67,13 @@ struct Source {
   int64_t dim = 0;
   Standardisation standardisation;
   // The samples of a step.
-  std::function<Samples(int64_t step, const RandomSource& random)> training;
-  Samples validation;  // may be empty
-  Samples test;
+  std::function<TwoSamples(int64_t step, const RandomSource& random)> training;
+  TwoSamples validation;  // may be empty
+  TwoSamples test;
   bool held_out = true;
 };
 
-absl::Status CheckFinite(const Samples& samples) {
+absl::Status CheckFinite(const TwoSamples& samples) {
   LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.p, {}}, "P").status());
   LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.q, {}}, "Q").status());
   if (samples.p.size(1) != samples.q.size(1)) {
@@ -96,20 +91,20 @@ absl::StatusOr<Source> FromSamplers(const Sampler& p, const Sampler& q,
         "samplers need a batch_size and test_samples of at least 1, got ",
         config.batch_size, " and ", config.test_samples));
   }
-  const auto draw = [p, q](int64_t n, const RandomSource& random) -> Samples {
+  const auto draw = [p, q](int64_t n, const RandomSource& random) -> TwoSamples {
     const torch::Tensor from_p = p(n, random);
     return {from_p, q(n, random)};
   };
-  const auto draw_fresh = [&](int64_t n, uint64_t stream) -> Samples {
+  const auto draw_fresh = [&](int64_t n, uint64_t stream) -> TwoSamples {
     if (n == 0) return {};
     return draw(n, RandomSource(StreamSeed(config.seed, stream)));
   };
   Source source;
-  const Samples test = draw_fresh(config.test_samples, kTestStream);
-  const Samples validation =
+  const TwoSamples test = draw_fresh(config.test_samples, kTestStream);
+  const TwoSamples validation =
       draw_fresh(config.validation_samples, kValidationStream);
   LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(test));
-  if (!validation.empty()) LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(validation));
+  if (!IsEmpty(validation)) LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(validation));
   LIPSCHITZ_ASSIGN_OR_RETURN(
       source.standardisation,
       MakeStandardisation(config.standardise ? draw_fresh(kStandardiseSamples,
@@ -181,30 +176,30 @@ absl::StatusOr<std::function<torch::Tensor(int64_t)>> BatchesOf(
   };
 }
 
-absl::StatusOr<Source> FromSamples(const torch::Tensor& p,
-                                   const torch::Tensor& q,
+// `test` may be empty: then it is the config's share of `all`, or all of them.
+absl::StatusOr<Source> FromSamples(const TwoSamples& all,
+                                   const TwoSamples& test,
                                    const WassersteinConfig& config) {
-  const Samples all = {p, q};
   LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(all));
   const RandomSource random(StreamSeed(config.seed, kSplitStream));
   LIPSCHITZ_ASSIGN_OR_RETURN(const Parts of_p,
-                             SplitRows(p, config, random, "P"));
+                             SplitRows(all.p, config, random, "P"));
   LIPSCHITZ_ASSIGN_OR_RETURN(const Parts of_q,
-                             SplitRows(q, config, random, "Q"));
+                             SplitRows(all.q, config, random, "Q"));
   Source source;
-  source.dim = p.size(1);
+  source.dim = all.p.size(1);
   LIPSCHITZ_ASSIGN_OR_RETURN(
       source.standardisation,
       MakeStandardisation({of_p.training, of_q.training}, config.standardise));
-  const Samples training =
-      source.standardisation.Apply(Samples{of_p.training, of_q.training});
+  const TwoSamples training =
+      source.standardisation.Apply(TwoSamples{of_p.training, of_q.training});
   source.validation =
-      source.standardisation.Apply(Samples{of_p.validation, of_q.validation});
-  source.held_out = of_p.test.defined();
+      source.standardisation.Apply(TwoSamples{of_p.validation, of_q.validation});
+  const TwoSamples held_out =
+      IsEmpty(test) ? TwoSamples{of_p.test, of_q.test} : test;
+  source.held_out = !IsEmpty(held_out);
   source.test =
-      source.held_out
-          ? source.standardisation.Apply(Samples{of_p.test, of_q.test})
-          : training;
+      source.held_out ? source.standardisation.Apply(held_out) : training;
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const auto batch_p, BatchesOf(training.p, config.batch_size,
                                     StreamSeed(config.seed, kTrainingStream)));
@@ -213,7 +208,7 @@ absl::StatusOr<Source> FromSamples(const torch::Tensor& p,
       BatchesOf(training.q, config.batch_size,
                 StreamSeed(config.seed, kValidationStream)));
   source.training = [batch_p, batch_q](int64_t step, const RandomSource&) {
-    return Samples{batch_p(step), batch_q(step)};
+    return TwoSamples{batch_p(step), batch_q(step)};
   };
   return source;
 }
@@ -249,7 +244,7 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   const auto optimizer = MakeOptimizer(config, critic->parameters());
   RandomSource random(StreamSeed(config.seed, kTrainingStream));
 
-  const auto estimate_on = [&](const Samples& samples) {
+  const auto estimate_on = [&](const TwoSamples& samples) {
     return EstimateWithCritic(*critic, on_device(samples.p),
                               on_device(samples.q), config.ground_norm);
   };
@@ -264,7 +259,7 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
 
   TrainingHooks training_hooks;
   training_hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
-    const Samples samples = source.training(step, random);
+    const TwoSamples samples = source.training(step, random);
     const int64_t n = samples.p.size(0);
     // One forward pass: the constrained weights are computed once.
     const torch::Tensor values =
@@ -275,7 +270,7 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
     return DualWassersteinLoss(values.narrow(0, 0, n),
                                values.narrow(0, n, samples.q.size(0)));
   };
-  if (!source.validation.empty()) {
+  if (!IsEmpty(source.validation)) {
     training_hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {
       LIPSCHITZ_ASSIGN_OR_RETURN(const DualEstimate validated,
                                  estimate_on(source.validation));
@@ -312,7 +307,7 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   result.held_out = source.held_out;
   result.p_samples = source.test.p.size(0);
   result.q_samples = source.test.q.size(0);
-  if (!source.validation.empty()) {
+  if (!IsEmpty(source.validation)) {
     result.p_validation_samples = source.validation.p.size(0);
     result.q_validation_samples = source.validation.q.size(0);
   }
@@ -398,10 +393,35 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
   LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
   return CatchTorch("Wasserstein estimate",
                     [&]() -> absl::StatusOr<WassersteinEstimate> {
-                      LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
-                                                 FromSamples(p, q, config));
+                      LIPSCHITZ_ASSIGN_OR_RETURN(
+                          const Source source,
+                          FromSamples({p, q}, /*test=*/{}, config));
                       return Estimate(source, config, hooks);
                     });
+}
+
+absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
+    const TwoSamples& training, const TwoSamples& test,
+    const WassersteinConfig& config, const WassersteinHooks& hooks) {
+  LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
+  if (config.test_share != 0.0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "test_share must be 0 where the samples of the test are given, got ",
+        config.test_share));
+  }
+  return CatchTorch(
+      "Wasserstein estimate", [&]() -> absl::StatusOr<WassersteinEstimate> {
+        LIPSCHITZ_RETURN_IF_ERROR(WithContext(CheckFinite(test), "test"));
+        LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(training));
+        if (test.p.size(1) != training.p.size(1)) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "the samples of the training have dimension ",
+              training.p.size(1), ", those of the test ", test.p.size(1)));
+        }
+        LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
+                                   FromSamples(training, test, config));
+        return Estimate(source, config, hooks);
+      });
 }
 
 }  // namespace lipschitz

@@ -135,4 +135,17 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
     const torch::Tensor& p, const torch::Tensor& q,
     const WassersteinConfig& config, const WassersteinHooks& hooks = {});
 
+// Samples of both distributions, (n, dim) and (m, dim).
+struct TwoSamples {
+  torch::Tensor p;
+  torch::Tensor q;
+};
+
+// Of distributions with samples for the test that are chosen already, such as
+// the test images of a dataset: none of `training` are held out for it, and the
+// config's test_share must be 0.
+absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
+    const TwoSamples& training, const TwoSamples& test,
+    const WassersteinConfig& config, const WassersteinHooks& hooks = {});
+
 }  // namespace lipschitz

@@ -183,6 +183,35 @@ TEST(EstimateWasserstein, HeldOutSamplesAreNotFooled) {
   EXPECT_LT(held_out->estimate.value, 0.5);
 }
 
+TEST(EstimateWasserstein, TestsOnSamplesThatAreGiven) {
+  const TwoSamples training = {Points(80, 2, 1), Points(60, 2, 2) + 1};
+  const TwoSamples test = {Points(3000, 2, 3), Points(2500, 2, 4) + 1};
+  WassersteinConfig config = Small();
+  torch::manual_seed(0);
+  const auto estimated = EstimateWasserstein(training, test, config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  EXPECT_TRUE(estimated->held_out);
+  EXPECT_EQ(estimated->p_samples, 3000);
+  EXPECT_EQ(estimated->q_samples, 2500);
+  // The training is that of the training's samples alone.
+  torch::manual_seed(0);
+  auto alone = EstimateWasserstein(training.p, training.q, config);
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  const auto again =
+      EstimateWithCritic(*alone->critic, test.p, test.q, Norm::kL2);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(estimated->estimate.value, again->value);
+  EXPECT_NE(estimated->estimate.value, alone->estimate.value);
+
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  const TwoSamples wrong = {Points(8, 3, 1), Points(8, 3, 2)};
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(training, wrong, config), invalid,
+                        {"2", "3"}));
+  config.test_share = 0.2;
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(training, test, config), invalid,
+                        {"test_share", "0.2"}));
+}
+
 TEST(EstimateWasserstein, StopsEarlyAndKeepsTheBest) {
   // Of one distribution: validation soon gets no better.
   WassersteinConfig config = Small();

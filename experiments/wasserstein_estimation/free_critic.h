@@ -1,0 +1,38 @@
+// Critics that only their training keeps from being arbitrarily steep, as the
+// first WGANs have them.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "experiments/common/experiment.h"
+#include "experiments/wasserstein_estimation/critics.h"
+#include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/network.h"
+#include "lipschitz/training/train.h"
+#include "lipschitz/transport/wasserstein_estimate.h"
+
+namespace lipschitz::experiments {
+
+struct FreeCritic {
+  // In evaluation mode.
+  Sequential critic{nullptr};
+  TrainingResult training;
+};
+
+// Trains a critic of the kind that `spec` says on mean f(P) − mean f(Q):
+//
+//  - kGradientPenalty: less 10 · mean (‖∇f‖ − 1)² at points between images of P
+//    and of Q (I. Gulrajani et al., "Improved Training of Wasserstein GANs",
+//    2017);
+//  - kClipping: every parameter is clipped to ±0.01 after every step (M.
+//    Arjovsky, S. Chintala and L. Bottou, "Wasserstein GAN", 2017).
+//
+// Neither bounds the critic's constant by 1: its mean difference is no lower
+// bound on W1, and with kClipping not even on its scale.
+absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
+                                           const NetworkConfig& network,
+                                           const TwoSamples& training,
+                                           const RunContext& context);
+
+}  // namespace lipschitz::experiments

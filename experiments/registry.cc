@@ -10,6 +10,7 @@
 #include "experiments/squares/squares.h"
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
+#include "experiments/wgan/wgan.h"
 
 namespace lipschitz::experiments {
 
@@ -25,6 +26,7 @@ std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());
   experiments.push_back(std::make_unique<SmallDataExperiment>());
+  experiments.push_back(std::make_unique<WganExperiment>());
   return experiments;
 }
 

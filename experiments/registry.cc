@@ -11,6 +11,7 @@
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
 #include "experiments/wasserstein_estimation/wasserstein_estimation.h"
+#include "experiments/wgan/wgan.h"
 
 namespace lipschitz::experiments {
 
@@ -26,6 +27,7 @@ std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());
   experiments.push_back(std::make_unique<SmallDataExperiment>());
+  experiments.push_back(std::make_unique<WganExperiment>());
   experiments.push_back(std::make_unique<WassersteinEstimationExperiment>());
   return experiments;
 }

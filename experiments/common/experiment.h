@@ -22,6 +22,9 @@ struct RunContext {
   CheckpointOptions checkpoint;
   // Where a run that has a model to save saves it.
   std::string model_path;
+  // What the paths of pictures that a run draws itself begin with: they show
+  // what no record holds.
+  std::string picture_stem;
   std::function<void(const TrainingProgress&)> progress;
   std::function<void(const std::string&)> notice;
   std::function<bool()> stop_requested;
@@ -35,6 +38,8 @@ struct RunOutcome {
   History history;
   // Seconds of work over all processes that took part.
   double seconds = 0.0;
+  // What the record of a run that is ok should say in words; may be empty.
+  std::string message;
   // Not ok when a certificate was broken: the record then keeps the numbers and
   // is marked failed.
   absl::Status verdict;

@@ -102,6 +102,8 @@ class Runner {
     context.checkpoint.path = CheckpointPath(settings_.results_dir, task);
     context.model_path =
         TaskPath(settings_.results_dir, "models", task, ".lip");
+    context.picture_stem =
+        TaskPath(settings_.results_dir, "figures", task, "");
     context.checkpoint.fingerprint = Fingerprint(task, device_);
     context.checkpoint.resume = settings_.resume;
     context.checkpoint.every_steps = settings_.checkpoint_steps;
@@ -141,6 +143,7 @@ class Runner {
       record.curves = outcome->curves;
       record.lipschitz = outcome->lipschitz;
       record.history = outcome->history;
+      record.message = outcome->message;
       record.wall_seconds = outcome->seconds;
       verdict = outcome->verdict;
     }

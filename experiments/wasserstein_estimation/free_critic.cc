@@ -11,7 +11,7 @@
 #include "lipschitz/data/batches.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/losses/dual_wasserstein.h"
-#include "lipschitz/losses/jacobian_penalty.h"
+#include "lipschitz/losses/gradient_penalty.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -46,21 +46,6 @@ class Clipped : public LayerImpl {
  private:
   std::shared_ptr<SequentialImpl> network_;
 };
-
-// Mean of (‖∇f‖ − 1)² at random points of the segments from p to q.
-torch::Tensor GradientPenalty(LayerImpl& critic, const torch::Tensor& p,
-                              const torch::Tensor& q,
-                              const RandomSource& random) {
-  const torch::Tensor t =
-      torch::rand({p.size(0), 1}, random.generator()).to(p.device());
-  const torch::Tensor between =
-      (t * p + (1.0 - t) * q).detach().requires_grad_(true);
-  // With one output, and no iterations, exactly the gradient's length.
-  const torch::Tensor lengths =
-      JacobianSpectralNorms(critic.forward(between), between,
-                            random.generator(), /*iterations=*/0);
-  return (lengths - 1.0).square().mean();
-}
 
 absl::StatusOr<Batches> BatchesOf(const torch::Tensor& images,
                                   int64_t batch_size, uint64_t seed) {
@@ -114,7 +99,12 @@ absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
     torch::Tensor loss =
         DualWassersteinLoss(values.narrow(0, 0, batch_size),
                             values.narrow(0, batch_size, batch_size));
-    if (!clips) loss = loss + kPenalty * GradientPenalty(*model, p, q, random);
+    if (!clips) {
+      const torch::Tensor between =
+          RandomPointsBetween(p, q, random.generator());
+      loss = loss + kPenalty * GradientNormPenalty(model->forward(between),
+                                                   between);
+    }
     return loss;
   };
   hooks.progress = context.progress;

@@ -71,9 +71,8 @@ torch::Tensor GeneratedImages(const NamedGenerator& generator, int64_t n,
   Generator module = generator.generator;
   std::vector<torch::Tensor> parts;
   for (int64_t made = 0; made < n; made += kPart) {
-    const torch::Tensor noise =
-        torch::rand({std::min(kPart, n - made), module->config().noise_dim},
-                    random.generator());
+    const torch::Tensor noise = GeneratorNoise(
+        module->config(), std::min(kPart, n - made), random.generator());
     parts.push_back((module->forward(noise) + 1.0) / 2.0);
   }
   return torch::cat(parts);

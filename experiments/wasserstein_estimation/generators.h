@@ -32,8 +32,8 @@ absl::StatusOr<NamedGenerator> ReadGenerator(const std::string& name,
 // always the same: its images are nearly grey.
 NamedGenerator UntrainedGenerator(const ImageDataset& data);
 
-// n images, (n, pixels), float32 in [0, 1], from noise that is uniform in [0,
-// 1), as the authors' code trains generators.
+// n images, (n, pixels), float32 in [0, 1], from the noise that generators are
+// trained with.
 torch::Tensor GeneratedImages(const NamedGenerator& generator, int64_t n,
                               const RandomSource& random);
 

@@ -120,6 +120,12 @@ void GeneratorImpl::pretty_print(std::ostream& stream) const {
          << ")";
 }
 
+torch::Tensor GeneratorNoise(const GeneratorConfig& config, int64_t n,
+                             const at::Generator& random) {
+  return at::randn({n, config.noise_dim}, random,
+                   at::TensorOptions(at::kFloat));
+}
+
 absl::Status SaveGenerator(const std::string& path,
                            const GeneratorConfig& config, Generator& generator,
                            const ModelMetadata& metadata) {

@@ -1,6 +1,7 @@
 // The generator of the paper's WGANs: from noise to images.
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
@@ -8,6 +9,7 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 
@@ -51,6 +53,11 @@ class GeneratorImpl : public torch::nn::Module {
   torch::nn::BatchNorm2d norm3_{nullptr};
 };
 TORCH_MODULE(Generator);
+
+// What generators are trained with and sampled from: (n, noise_dim) standard
+// normal numbers, float32 on the CPU, drawn from `random`.
+torch::Tensor GeneratorNoise(const GeneratorConfig& config, int64_t n,
+                             const at::Generator& random);
 
 struct SavedGenerator {
   GeneratorConfig config;

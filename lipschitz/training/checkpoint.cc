@@ -36,6 +36,10 @@ std::string GeneratorName(size_t index) {
   return absl::StrCat("default_generator_", index);
 }
 
+std::string InnerOptimizerName(size_t index) {
+  return absl::StrCat("inner_optimizer_", index);
+}
+
 // JSON has no numbers that are not finite; they become text.
 nlohmann::json NumberToJson(double value) {
   if (std::isfinite(value)) return value;
@@ -108,6 +112,11 @@ absl::Status SaveCheckpoint(const std::string& path,
         torch::serialize::OutputArchive optimizer;
         parts.optimizer->save(optimizer);
         archive.write("optimizer", optimizer);
+        for (size_t i = 0; i < parts.inner_optimizers.size(); ++i) {
+          torch::serialize::OutputArchive inner;
+          parts.inner_optimizers[i]->save(inner);
+          archive.write(InnerOptimizerName(i), inner);
+        }
         std::ostringstream stream;
         archive.save_to(stream);
         content = std::move(stream).str();
@@ -144,6 +153,11 @@ absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
         torch::serialize::InputArchive optimizer;
         archive.read("optimizer", optimizer);
         parts.optimizer->load(optimizer);
+        for (size_t i = 0; i < parts.inner_optimizers.size(); ++i) {
+          torch::serialize::InputArchive inner;
+          archive.read(InnerOptimizerName(i), inner);
+          parts.inner_optimizers[i]->load(inner);
+        }
         torch::Tensor random;
         archive.read("random", random, /*is_buffer=*/true);
         parts.random->set_state(random);

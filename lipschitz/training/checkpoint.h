@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,11 +27,13 @@ struct TrainingState {
 };
 
 // The parts of a training that a checkpoint holds: parameters and buffers, the
-// optimiser's state, the generator of the data and LibTorch's default ones.
+// optimisers' states, the generator of the data and LibTorch's default ones.
 struct TrainingParts {
-  torch::nn::Module* model;
-  torch::optim::Optimizer* optimizer;
-  RandomSource* random;
+  torch::nn::Module* model = nullptr;
+  torch::optim::Optimizer* optimizer = nullptr;
+  RandomSource* random = nullptr;
+  // Of other parameters of the model.
+  std::vector<torch::optim::Optimizer*> inner_optimizers = {};
 };
 
 // Writes the state to `path` through a temporary name. `fingerprint` is any

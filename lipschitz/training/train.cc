@@ -25,6 +25,16 @@ void SetLearningRate(torch::optim::Optimizer& optimizer, double rate) {
   for (auto& group : optimizer.param_groups()) group.options().set_lr(rate);
 }
 
+std::vector<torch::Tensor> ParametersOf(
+    const torch::optim::Optimizer& optimizer) {
+  std::vector<torch::Tensor> parameters;
+  for (const auto& group : optimizer.param_groups()) {
+    parameters.insert(parameters.end(), group.params().begin(),
+                      group.params().end());
+  }
+  return parameters;
+}
+
 // The state to start from: the checkpoint's, or a new one.
 absl::StatusOr<TrainingState> InitialState(const CheckpointOptions& options,
                                            const TrainingParts& parts,
@@ -54,13 +64,14 @@ class Loop {
  public:
   Loop(LayerImpl& model, torch::optim::Optimizer& optimizer,
        RandomSource& random, const TrainingOptions& options,
-       const TrainingHooks& hooks)
+       const TrainingHooks& hooks,
+       const std::vector<torch::optim::Optimizer*>& inner_optimizers)
       : model_(model),
         optimizer_(optimizer),
         options_(options),
         hooks_(hooks),
-        parts_{&model, &optimizer, &random},
-        parameters_(model.parameters()) {}
+        parts_{&model, &optimizer, &random, inner_optimizers},
+        parameters_(ParametersOf(optimizer)) {}
 
   absl::StatusOr<TrainingResult> Run() {
     LIPSCHITZ_RETURN_IF_ERROR(options_.Validate());
@@ -224,13 +235,13 @@ absl::Status TrainingOptions::Validate() const {
   return schedule.Validate();
 }
 
-absl::StatusOr<TrainingResult> Train(LayerImpl& model,
-                                     torch::optim::Optimizer& optimizer,
-                                     RandomSource& random,
-                                     const TrainingOptions& options,
-                                     const TrainingHooks& hooks) {
+absl::StatusOr<TrainingResult> Train(
+    LayerImpl& model, torch::optim::Optimizer& optimizer, RandomSource& random,
+    const TrainingOptions& options, const TrainingHooks& hooks,
+    const std::vector<torch::optim::Optimizer*>& inner_optimizers) {
   return CatchTorch("training", [&]() -> absl::StatusOr<TrainingResult> {
-    return Loop(model, optimizer, random, options, hooks).Run();
+    return Loop(model, optimizer, random, options, hooks, inner_optimizers)
+        .Run();
   });
 }
 

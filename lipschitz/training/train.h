@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -79,18 +80,19 @@ struct TrainingResult {
 };
 
 // Runs `options.steps` optimiser steps on `model`, then its AfterTraining, and
-// leaves it in training mode. The rate of every parameter group is set in every
-// step.
+// leaves it in training mode. The rate of every parameter group of `optimizer`
+// is set in every step. `inner_optimizers` are those that the loss hook steps
+// itself, of parameters of `model` that `optimizer` leaves alone (a critic's,
+// inside the step of its generator): checkpoints hold them too.
 //
 // Errors: InvalidArgument for options that make no sense; Aborted, with the
 // step, when the loss, the gradient or a parameter is not finite; Cancelled
 // when a stop was requested; whatever a hook or a checkpoint's file returns. A
 // checkpoint that cannot be used (damaged, other settings) is reported to
 // `notice`, and the training starts from the beginning.
-absl::StatusOr<TrainingResult> Train(LayerImpl& model,
-                                     torch::optim::Optimizer& optimizer,
-                                     RandomSource& random,
-                                     const TrainingOptions& options,
-                                     const TrainingHooks& hooks);
+absl::StatusOr<TrainingResult> Train(
+    LayerImpl& model, torch::optim::Optimizer& optimizer, RandomSource& random,
+    const TrainingOptions& options, const TrainingHooks& hooks,
+    const std::vector<torch::optim::Optimizer*>& inner_optimizers = {});
 
 }  // namespace lipschitz

@@ -130,6 +130,20 @@ TEST(RunTasksTest, WritesWhatARunFound) {
   EXPECT_THAT(FilesBelow(Folder()), ElementsAre("a-s5.json"));
 }
 
+TEST(RunTasksTest, MessageOfARunThatIsOkIsKept) {
+  FakeExperiment experiment;
+  experiment.runs = {FakeRun("a", [](const RunContext&) {
+    RunOutcome outcome = FullOutcome();
+    outcome.message = "worth knowing";
+    return outcome;
+  })};
+  ASSERT_TRUE(RunAll(experiment, Settings()).ok());
+  const auto written = Written("a", Settings().seed);
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(written->status, "ok");
+  EXPECT_EQ(written->message, "worth knowing");
+}
+
 TEST(RunTasksTest, BrokenVerdictKeepsTheNumbersAndFails) {
   FakeExperiment experiment;
   experiment.runs = {FakeRun("a", [](const RunContext&) {
@@ -222,6 +236,8 @@ TEST(RunTasksTest, RunsGetTheSettings) {
   EXPECT_EQ(threads, 2);
   EXPECT_EQ(seen.checkpoint.path,
             Folder() + "/checkpoints/fake/a-s11.checkpoint");
+  EXPECT_EQ(seen.model_path, Folder() + "/models/fake/a-s11.lip");
+  EXPECT_EQ(seen.picture_stem, Folder() + "/figures/fake/a-s11");
   EXPECT_TRUE(seen.checkpoint.resume);
   EXPECT_EQ(seen.checkpoint.every_steps, 17);
   EXPECT_FALSE(seen.stop_requested());

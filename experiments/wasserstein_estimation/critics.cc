@@ -112,18 +112,14 @@ std::string ProtocolName(Protocol protocol) {
 }
 
 std::string CriticSpec::Slug() const {
-  return absl::StrCat(
-      protocol == Protocol::kSameSamples ? "same_samples-" : "", network, "-",
-      constraint, "-", activation, "-", depth);
+  return absl::StrCat(protocol == Protocol::kSameSamples ? "same_samples-" : "",
+                      network, "-", constraint, "-", activation, "-", depth);
 }
 
 Json CriticSpec::Variant(const std::string& generator) const {
-  return {{"generator", generator},
-          {"samples", ProtocolName(protocol)},
-          {"network", network},
-          {"constraint", constraint},
-          {"depth", depth},
-          {"activation", activation}};
+  return {{"generator", generator}, {"samples", ProtocolName(protocol)},
+          {"network", network},     {"constraint", constraint},
+          {"depth", depth},         {"activation", activation}};
 }
 
 Json CriticSpec::Config() const {
@@ -152,7 +148,11 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
   CriticSpec dense;
   CriticSpec same;
   same.protocol = Protocol::kSameSamples;
+  // README.md says what else was tried.
   same.batch_size = 0;
+  same.depth = 2;
+  same.activation = "groupsort4";
+  same.learning_rate = 3e-2;
   CriticSpec convolutional;
   convolutional.network = "convolutional";
   switch (preset) {
@@ -178,8 +178,8 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       AddGrid(dense, {3}, &specs);
       dense.constraint = "spectral";
       AddGrid(dense, {3}, &specs);
-      same.width = 288;
-      same.steps = 800;
+      same.width = 756;
+      same.steps = 300;
       specs.push_back(same);
       break;
     case Preset::kPaper:
@@ -196,9 +196,9 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
         convolutional.constraint = constraint;
         AddGrid(convolutional, {3, 5, 7}, &specs);
       }
-      same.width = 1008;
-      same.steps = 6000;
-      AddGrid(same, {3}, &specs);
+      same.width = 1512;
+      same.steps = 3000;
+      AddGrid(same, {2}, &specs);
       break;
   }
   AddFree(dense, &specs);
@@ -212,9 +212,8 @@ absl::StatusOr<NetworkConfig> CriticNetworkOf(const CriticSpec& spec,
   if (spec.network == "convolutional") {
     return Convolutional(spec, channels, height, width);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown network '", spec.network,
-                   "'; known: dense, convolutional"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown network '", spec.network, "'; known: dense, convolutional"));
 }
 
 }  // namespace lipschitz::experiments

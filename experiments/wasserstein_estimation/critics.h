@@ -27,7 +27,8 @@ std::string ProtocolName(Protocol protocol);
 // How a critic is kept from being arbitrarily steep.
 enum class CriticKind {
   kConstrained,
-  // Not by its layers, so that its mean difference is no bound; see free_critic.h.
+  // Not by its layers, so that its mean difference is no bound; see
+  // free_critic.h.
   kGradientPenalty,
   kClipping,
 };

@@ -72,13 +72,12 @@ absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
             : std::static_pointer_cast<LayerImpl>(result.critic.ptr());
   torch::optim::Adam optimizer(model->parameters(),
                                torch::optim::AdamOptions(spec.learning_rate));
-  const int64_t most =
-      std::min(training.p.size(0), training.q.size(0));
+  const int64_t most = std::min(training.p.size(0), training.q.size(0));
   const int64_t batch_size =
       spec.batch_size == 0 ? most : std::min(spec.batch_size, most);
   LIPSCHITZ_ASSIGN_OR_RETURN(
-      Batches of_p, BatchesOf(training.p, batch_size,
-                              StreamSeed(context.seed, kRealStream)));
+      Batches of_p,
+      BatchesOf(training.p, batch_size, StreamSeed(context.seed, kRealStream)));
   LIPSCHITZ_ASSIGN_OR_RETURN(
       Batches of_q, BatchesOf(training.q, batch_size,
                               StreamSeed(context.seed, kGeneratedStream)));
@@ -102,8 +101,8 @@ absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
     if (!clips) {
       const torch::Tensor between =
           RandomPointsBetween(p, q, random.generator());
-      loss = loss + kPenalty * GradientNormPenalty(model->forward(between),
-                                                   between);
+      loss = loss +
+             kPenalty * GradientNormPenalty(model->forward(between), between);
     }
     return loss;
   };

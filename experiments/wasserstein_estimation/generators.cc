@@ -36,11 +36,11 @@ absl::StatusOr<NamedGenerator> ReadGenerator(const std::string& name,
   const GeneratorConfig& config = saved->config;
   if (config.channels != data.channels() || config.height != data.height() ||
       config.width != data.width()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": the generator makes images of ",
-        Size(config.channels, config.height, config.width), ", those of ",
-        data.name, " are ",
-        Size(data.channels(), data.height(), data.width())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": the generator makes images of ",
+                     Size(config.channels, config.height, config.width),
+                     ", those of ", data.name, " are ",
+                     Size(data.channels(), data.height(), data.width())));
   }
   NamedGenerator named;
   named.name = name;

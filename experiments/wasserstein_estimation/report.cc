@@ -45,9 +45,9 @@ using CellKey = std::tuple<std::string, std::string, std::string, std::string,
                            std::string, int64_t>;
 
 CellKey KeyOf(const VariantRecords& group) {
-  return {Dataset(group),         Text(group, "generator"),
-          Text(group, "samples"), Text(group, "network"),
-          Text(group, "constraint"), Depth(group)};
+  return {
+      Dataset(group),         Text(group, "generator"),  Text(group, "samples"),
+      Text(group, "network"), Text(group, "constraint"), Depth(group)};
 }
 
 size_t ActivationRank(const std::string& activation) {
@@ -120,7 +120,8 @@ Summary Gain(const VariantRecords& group, const VariantRecords& base) {
 using Activations = std::vector<const VariantRecords*>;
 
 // The activation's records in a cell; none: null.
-const VariantRecords* Find(const Activations& cell, const std::string& activation) {
+const VariantRecords* Find(const Activations& cell,
+                           const std::string& activation) {
   for (const VariantRecords* group : cell) {
     if (Text(*group, "activation") == activation && !group->ok.empty()) {
       return group;
@@ -144,7 +145,8 @@ const VariantRecords* Best(const Activations& cell,
   return best;
 }
 
-std::map<CellKey, Activations> Cells(const std::vector<VariantRecords>& groups) {
+std::map<CellKey, Activations> Cells(
+    const std::vector<VariantRecords>& groups) {
   std::map<CellKey, Activations> cells;
   for (const VariantRecords& group : groups) {
     if (!IsFree(group)) cells[KeyOf(group)].push_back(&group);
@@ -203,54 +205,44 @@ void AddBar(const VariantRecords& group, double x, double half_width,
   if (lower.count > 0) panel->series.push_back(bar);
 }
 
-// Over the whole width of the panel.
-Series Level(const std::string& label, double value, double first, double last,
-             LineStyle style) {
-  Series series;
-  series.label = label;
-  series.x = {first, last};
-  series.y = {value, value};
-  series.style = style;
-  series.width = 1.0;
-  return series;
-}
-
 // Estimates of the activations, side by side at every depth of `cells`.
-Panel PanelOf(const std::string& title, const std::vector<const Activations*>& cells) {
+Panel PanelOf(const std::string& title,
+              const std::vector<const Activations*>& cells) {
   const std::vector<std::string>& activations = CriticActivations();
   const double step = 1.4 / static_cast<double>(activations.size());
   Panel panel;
   panel.title = title;
-  panel.x = {"depth"};
+  panel.x = {"hidden layers"};
   panel.y = {"W1 at least"};
-  double first = 1e9;
-  double last = -1e9;
-  std::vector<double> linear;
+  std::set<int64_t> depths;
   std::set<std::string> in_legend;
+  std::vector<double> linear;
   for (const Activations* cell : cells) {
     for (const VariantRecords* group : *cell) {
       if (group->ok.empty()) continue;
       const std::string activation = Text(*group, "activation");
-      const double x =
-          static_cast<double>(Depth(*group)) +
-          step * (static_cast<double>(ActivationRank(activation)) -
-                  0.5 * static_cast<double>(activations.size() - 1));
+      const double place = static_cast<double>(ActivationRank(activation)) -
+                           0.5 * static_cast<double>(activations.size() - 1);
       Series style;
       style.colour = ActivationColour(activation);
       if (activation == "groupsort9") style.style = LineStyle::kDotted;
       if (in_legend.insert(activation).second) style.label = activation;
-      AddBar(*group, x, 0.4 * step, style, &panel);
-      first = std::min(first, x - step);
-      last = std::max(last, x + step);
+      AddBar(*group, static_cast<double>(Depth(*group)) + step * place,
+             0.4 * step, style, &panel);
+      depths.insert(Depth(*group));
       linear.push_back(SummariseMetric(*group, "linear_estimate").mean);
     }
   }
-  if (!linear.empty()) {
-    panel.series.push_back(Level("best linear critic", Summarise(linear).mean,
-                                 first, last, LineStyle::kDashed));
-    panel.x.minimum = first;
-    panel.x.maximum = last;
-  }
+  if (depths.empty()) return panel;
+  panel.x.minimum = static_cast<double>(*depths.begin()) - 1.0;
+  panel.x.maximum = static_cast<double>(*depths.rbegin()) + 1.0;
+  Series level;
+  level.label = "best linear critic";
+  level.x = {panel.x.minimum, panel.x.maximum};
+  level.y.assign(2, Summarise(linear).mean);
+  level.style = LineStyle::kDashed;
+  level.width = 1.0;
+  panel.series.push_back(level);
   return panel;
 }
 
@@ -264,8 +256,8 @@ Figure EstimationFigure(const std::vector<VariantRecords>& groups) {
   for (const auto& [key, cell] : cells) {
     const auto& [dataset, generator, samples, network, constraint, depth] = key;
     if (samples != ProtocolName(Protocol::kHeldOut)) continue;
-    const std::string title = absl::StrCat(dataset, ", ", generator, ": ",
-                                           network, ", ", constraint);
+    const std::string title =
+        absl::StrCat(dataset, ", ", generator, ": ", network, ", ", constraint);
     if (panels.empty() || panels.back().first != title) {
       panels.push_back({title, {}});
     }
@@ -309,19 +301,26 @@ Table EstimationTable(const std::vector<Record>& records) {
     const VariantRecords* const relu =
         cell == cells.end() ? nullptr : Find(cell->second, "relu");
     const Summary gain = relu == nullptr ? Summary{} : Gain(group, *relu);
-    table.rows.push_back(
-        {Dataset(group), Text(group, "generator"), Text(group, "samples"),
-         Text(group, "network"), Text(group, "constraint"),
-         absl::StrCat(Depth(group)), Text(group, "activation"),
-         SummariseMetric(group, kEstimate), IntervalText(group),
-         gain.count == 0 ? Cell("") : Cell(gain),
-         SummariseMetric(group, "linear_estimate"),
-         SummariseMetric(group, "wasserstein_exact"),
-         SummariseMetric(group, "estimate_over_exact"),
-         SummariseMetric(group, "mean_difference"),
-         IsFree(group) ? "not a bound" : "yes", OfRecords(group, UpperBound),
-         OfRecords(group, LowerBound), OfRecords(group, Seconds),
-         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+    table.rows.push_back({Dataset(group),
+                          Text(group, "generator"),
+                          Text(group, "samples"),
+                          Text(group, "network"),
+                          Text(group, "constraint"),
+                          absl::StrCat(Depth(group)),
+                          Text(group, "activation"),
+                          SummariseMetric(group, kEstimate),
+                          IntervalText(group),
+                          gain.count == 0 ? Cell("") : Cell(gain),
+                          SummariseMetric(group, "linear_estimate"),
+                          SummariseMetric(group, "wasserstein_exact"),
+                          SummariseMetric(group, "estimate_over_exact"),
+                          SummariseMetric(group, "mean_difference"),
+                          IsFree(group) ? "not a bound" : "yes",
+                          OfRecords(group, UpperBound),
+                          OfRecords(group, LowerBound),
+                          OfRecords(group, Seconds),
+                          absl::StrCat(group.ok.size()),
+                          absl::StrCat(group.failed)});
   }
   table.notes = {
       "l2 distances of flat images with pixels in [0, 1]. Certified: the "
@@ -385,9 +384,8 @@ absl::Status WriteEstimationReport(const std::string& results_dir,
                                    const std::vector<Record>& records) {
   LIPSCHITZ_RETURN_IF_ERROR(
       WriteTable(results_dir, stem, EstimationTable(records)));
-  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir,
-                                       absl::StrCat(stem, "_ordering"),
-                                       OrderingTable(records)));
+  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(
+      results_dir, absl::StrCat(stem, "_ordering"), OrderingTable(records)));
   return WriteFigure(results_dir, stem, EstimationFigure(Ordered(records)));
 }
 

@@ -67,9 +67,9 @@ SampleSource::SampleSource(std::shared_ptr<const ImageDataset> data,
 
 absl::Status SampleSource::Check() const {
   if (data_->test.size() < counts_.exact) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        data_->name, " has ", data_->test.size(),
-        " test images, the exact distance takes ", counts_.exact));
+    return absl::InvalidArgumentError(
+        absl::StrCat(data_->name, " has ", data_->test.size(),
+                     " test images, the exact distance takes ", counts_.exact));
   }
   return absl::OkStatus();
 }
@@ -107,9 +107,9 @@ absl::StatusOr<ImageSamples> SampleSource::Draw(uint64_t seed) const {
   const torch::Tensor direction = MeanDifference(samples.training);
   const double length = direction.norm().item<double>();
   samples.linear_held_out =
-      length == 0.0 ? 0.0
-                    : MeanDifference(samples.test).dot(direction).item<double>() /
-                          length;
+      length == 0.0
+          ? 0.0
+          : MeanDifference(samples.test).dot(direction).item<double>() / length;
   return samples;
 }
 

@@ -103,13 +103,11 @@ absl::StatusOr<Trained> TrainCritic(const CriticSpec& spec,
                                     const ImageSamples& samples,
                                     const RunContext& context) {
   const bool same = spec.protocol == Protocol::kSameSamples;
-  const TwoSamples& training =
-      same ? samples.exact_samples : samples.training;
+  const TwoSamples& training = same ? samples.exact_samples : samples.training;
   Trained trained;
   if (spec.kind != CriticKind::kConstrained) {
     LIPSCHITZ_ASSIGN_OR_RETURN(
-        FreeCritic free,
-        TrainFreeCritic(spec, network, training, context));
+        FreeCritic free, TrainFreeCritic(spec, network, training, context));
     trained.critic.network = free.critic;
     trained.training = std::move(free.training);
     return trained;
@@ -137,8 +135,8 @@ absl::StatusOr<double> SteepestSlope(Critic& critic,
                   samples.exact_samples.q.narrow(0, 0, n)});
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const LipschitzTightness tightness,
-      MeasureTightness(*critic.network,
-                       critic.Seen(images).to(context.device), options));
+      MeasureTightness(*critic.network, critic.Seen(images).to(context.device),
+                       options));
   return tightness.lower.value;
 }
 
@@ -178,8 +176,8 @@ absl::StatusOr<RunOutcome> Execute(const CriticSpec& spec,
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const DualEstimate on_exact,
       EstimateOn(trained.critic, samples->exact_samples, context.device));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const double slope, SteepestSlope(trained.critic, *samples, context));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const double slope,
+                             SteepestSlope(trained.critic, *samples, context));
 
   RunOutcome outcome;
   DualEstimate estimate = on_exact;
@@ -230,10 +228,9 @@ absl::Status CheckNames(const WassersteinEstimationSettings& settings,
     for (const CriticSpec& spec : specs) names.insert(name_of(spec));
     return std::vector<std::string>(names.begin(), names.end());
   };
-  LIPSCHITZ_RETURN_IF_ERROR(
-      ExpectKnown("samples", settings.samples, known([](const CriticSpec& s) {
-                    return ProtocolName(s.protocol);
-                  })));
+  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown(
+      "samples", settings.samples,
+      known([](const CriticSpec& s) { return ProtocolName(s.protocol); })));
   LIPSCHITZ_RETURN_IF_ERROR(
       ExpectKnown("network", settings.networks,
                   known([](const CriticSpec& s) { return s.network; })));
@@ -282,11 +279,11 @@ absl::StatusOr<std::vector<NamedGenerator>> Generators(
   }
   std::vector<NamedGenerator> generators;
   for (const std::string& kind : kinds) {
-    auto generator = ReadGenerator(
-        kind,
-        WorkspacePath(absl::StrCat("results/generators/", data.name, "-", kind,
-                                   ".lip")),
-        data);
+    auto generator =
+        ReadGenerator(kind,
+                      WorkspacePath(absl::StrCat("results/generators/",
+                                                 data.name, "-", kind, ".lip")),
+                      data);
     if (absl::IsNotFound(generator.status())) {
       return absl::NotFoundError(absl::StrCat(
           generator.status().message(),
@@ -359,15 +356,15 @@ absl::StatusOr<std::vector<Run>> WassersteinEstimationExperiment::Plan(
       Run run;
       run.variant = spec.Variant(generator.name);
       run.dataset = data->name;
-      run.label = absl::StrCat(data->name, "-", generator.name, "-",
-                               spec.Slug());
+      run.label =
+          absl::StrCat(data->name, "-", generator.name, "-", spec.Slug());
       run.config = ConfigOf(spec, *source);
       // Another file than those that are published is no standard setting.
       if (!settings_.generator.empty()) run.config["own_generator"] = true;
-      run.slug = MakeSlug(run.label, common.preset,
-                          ConfigOf(standard, *source), &run.config);
-      run.execute = [spec, network, source, first = runs.empty()](
-                        const RunContext& context) {
+      run.slug = MakeSlug(run.label, common.preset, ConfigOf(standard, *source),
+                          &run.config);
+      run.execute = [spec, network, source,
+                     first = runs.empty()](const RunContext& context) {
         if (first) Announce(*source, context);
         return Execute(spec, network, *source, context);
       };

@@ -23,8 +23,8 @@ absl::StatusOr<GaussianMoments> MomentsOf(const at::Tensor& samples);
 // distributions", 1982). It is this square that M. Heusel et al. (2017) take in
 // the features of Inception and that is known as FID; in other features it is
 // another number. At least 0, and right to about 1e-8 of the traces (rounded
-// eigenvalues near zero have large roots); where the covariances are estimated from n
-// samples, biased upwards by about dim/n of their trace.
+// eigenvalues near zero have large roots); where the covariances are estimated
+// from n samples, biased upwards by about dim/n of their trace.
 //
 // InvalidArgument for moments of different dimensions or that are not finite.
 absl::StatusOr<double> SquaredFrechetDistance(const GaussianMoments& p,

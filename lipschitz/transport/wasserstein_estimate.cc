@@ -91,7 +91,8 @@ absl::StatusOr<Source> FromSamplers(const Sampler& p, const Sampler& q,
         "samplers need a batch_size and test_samples of at least 1, got ",
         config.batch_size, " and ", config.test_samples));
   }
-  const auto draw = [p, q](int64_t n, const RandomSource& random) -> TwoSamples {
+  const auto draw = [p, q](int64_t n,
+                           const RandomSource& random) -> TwoSamples {
     const torch::Tensor from_p = p(n, random);
     return {from_p, q(n, random)};
   };
@@ -193,8 +194,8 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
       MakeStandardisation({of_p.training, of_q.training}, config.standardise));
   const TwoSamples training =
       source.standardisation.Apply(TwoSamples{of_p.training, of_q.training});
-  source.validation =
-      source.standardisation.Apply(TwoSamples{of_p.validation, of_q.validation});
+  source.validation = source.standardisation.Apply(
+      TwoSamples{of_p.validation, of_q.validation});
   const TwoSamples held_out =
       IsEmpty(test) ? TwoSamples{of_p.test, of_q.test} : test;
   source.held_out = !IsEmpty(held_out);
@@ -391,13 +392,12 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
     const torch::Tensor& p, const torch::Tensor& q,
     const WassersteinConfig& config, const WassersteinHooks& hooks) {
   LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
-  return CatchTorch("Wasserstein estimate",
-                    [&]() -> absl::StatusOr<WassersteinEstimate> {
-                      LIPSCHITZ_ASSIGN_OR_RETURN(
-                          const Source source,
-                          FromSamples({p, q}, /*test=*/{}, config));
-                      return Estimate(source, config, hooks);
-                    });
+  return CatchTorch(
+      "Wasserstein estimate", [&]() -> absl::StatusOr<WassersteinEstimate> {
+        LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
+                                   FromSamples({p, q}, /*test=*/{}, config));
+        return Estimate(source, config, hooks);
+      });
 }
 
 absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
@@ -415,8 +415,8 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
         LIPSCHITZ_RETURN_IF_ERROR(CheckFinite(training));
         if (test.p.size(1) != training.p.size(1)) {
           return absl::InvalidArgumentError(absl::StrCat(
-              "the samples of the training have dimension ",
-              training.p.size(1), ", those of the test ", test.p.size(1)));
+              "the samples of the training have dimension ", training.p.size(1),
+              ", those of the test ", test.p.size(1)));
         }
         LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
                                    FromSamples(training, test, config));

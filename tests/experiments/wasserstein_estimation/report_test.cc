@@ -16,9 +16,9 @@ Record MakeRecord(const std::string& constraint, const std::string& activation,
   record.preset = "quick";
   record.dataset = "mnist";
   record.seed = seed;
-  record.variant = {{"generator", "wgan"},     {"samples", "held_out"},
-                    {"network", "dense"},      {"constraint", constraint},
-                    {"depth", 3},              {"activation", activation}};
+  record.variant = {{"generator", "wgan"}, {"samples", "held_out"},
+                    {"network", "dense"},  {"constraint", constraint},
+                    {"depth", 3},          {"activation", activation}};
   record.config = {{"version", 1}, {"dataset", "mnist"}};
   record.metrics = {{"wasserstein_estimate", estimate},
                     {"interval_lower", estimate - 0.1},
@@ -66,13 +66,13 @@ TEST(EstimationReport, RatiosAreThoseOfTheSameSeed) {
 }
 
 TEST(EstimationReport, MissesAreCalledMisses) {
-  const Table ordering = OrderingTable(
-      {MakeRecord("stiefel", "relu", 0, 1.0),
-       MakeRecord("stiefel", "maxmin", 0, 1.1),
-       MakeRecord("stiefel", "groupsort4", 0, 1.05),
-       MakeRecord("spectral", "relu", 0, 1.0),
-       MakeRecord("spectral", "maxmin", 0, 0.9),
-       MakeRecord("spectral", "groupsort4", 0, 1.5)});
+  const Table ordering =
+      OrderingTable({MakeRecord("stiefel", "relu", 0, 1.0),
+                     MakeRecord("stiefel", "maxmin", 0, 1.1),
+                     MakeRecord("stiefel", "groupsort4", 0, 1.05),
+                     MakeRecord("spectral", "relu", 0, 1.0),
+                     MakeRecord("spectral", "maxmin", 0, 0.9),
+                     MakeRecord("spectral", "groupsort4", 0, 1.5)});
   ASSERT_EQ(ordering.rows.size(), 2u);
   for (size_t row = 0; row < 2; ++row) {
     if (TextIn(ordering, row, "constraint") == "stiefel") {

@@ -48,8 +48,7 @@ std::string SaveConstant(int64_t size, float pixel) {
 
 TEST(Generators, ImagesAreInTheUnitsOfPixels) {
   const auto data = SyntheticImages();
-  const auto generator =
-      ReadGenerator("one", SaveConstant(16, 0.75F), *data);
+  const auto generator = ReadGenerator("one", SaveConstant(16, 0.75F), *data);
   ASSERT_TRUE(generator.ok()) << generator.status();
   const torch::Tensor images =
       GeneratedImages(*generator, 1500, RandomSource(0));

@@ -27,11 +27,11 @@ using testing::SyntheticMnist;
 // The real images are as far on either side of grey, where the generated ones
 // are: the best critic is a distance, which ReLU does not have.
 TEST(WassersteinEstimation, BoundsHoldAndSortingBeatsRelu) {
-  const auto plan = PlanOf(WassersteinEstimationExperiment(),
-                           SettingsOf(Preset::kSmoke));
+  const auto plan =
+      PlanOf(WassersteinEstimationExperiment(), SettingsOf(Preset::kSmoke));
   std::map<std::string, double> estimates;
   int free_critics = 0;
-  for (const Run& run : plan) {
+  for (const auto& run : plan) {
     SCOPED_TRACE(run.label);
     const RunOutcome outcome = Execute(run, 0);
     EXPECT_TRUE(outcome.verdict.ok()) << outcome.verdict;
@@ -60,9 +60,9 @@ TEST(WassersteinEstimation, BoundsHoldAndSortingBeatsRelu) {
       }
     } else {
       // Of the very images, as their exact distance is.
-      EXPECT_DOUBLE_EQ(metrics.at("estimate_over_exact"),
-                       metrics.at("wasserstein_estimate") /
-                           metrics.at("wasserstein_exact"));
+      EXPECT_DOUBLE_EQ(
+          metrics.at("estimate_over_exact"),
+          metrics.at("wasserstein_estimate") / metrics.at("wasserstein_exact"));
     }
   }
   EXPECT_EQ(free_critics, 2);
@@ -114,10 +114,10 @@ TEST(WassersteinEstimationProgram, NeedsNoFilesForASmokeTestAndSaysSo) {
 TEST(WassersteinEstimationProgram, WritesTablesAndAFigure) {
   const std::string results = NewFolder("results");
   const std::string data = SyntheticMnist(NewFolder("data"), 200, 60);
-  const ProcessResult run = RunProgram(
-      {"--preset=smoke", "--dataset=mnist", "--data_dir=" + data,
-       "--samples=held_out", "--network=dense", "--constraint=stiefel",
-       "--results_dir=" + results});
+  const ProcessResult run =
+      RunProgram({"--preset=smoke", "--dataset=mnist", "--data_dir=" + data,
+                  "--samples=held_out", "--network=dense",
+                  "--constraint=stiefel", "--results_dir=" + results});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   for (const std::string file :
        {"tables/wasserstein_estimation_smoke.md",

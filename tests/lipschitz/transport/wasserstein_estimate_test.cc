@@ -337,8 +337,8 @@ TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
       FailsWith(with([](auto& c) { c.batch_size = -1; }), invalid, {"-1"}));
   EXPECT_TRUE(FailsWith(with([](auto& c) { c.confidence = 1.0; }), invalid,
                         {"confidence", "1"}));
-  EXPECT_TRUE(FailsWith(with([](auto& c) { c.mlp().output_dim = 2; }),
-                        invalid, {"one output", "2"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.mlp().output_dim = 2; }), invalid,
+                        {"one output", "2"}));
   EXPECT_TRUE(FailsWith(with([](auto& c) { c.mlp().input_dim = 3; }), invalid,
                         {"dimension 3", "2"}));
   EXPECT_TRUE(

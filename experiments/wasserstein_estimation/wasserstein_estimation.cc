@@ -310,6 +310,7 @@ Json ConfigOf(const CriticSpec& spec, const SampleSource& source) {
 
 // What is worth knowing of what the runs are made from.
 void Announce(const SampleSource& source, const RunContext& context) {
+  if (!context.notice) return;
   for (const std::string& note : source.data().notes) context.notice(note);
   if (source.generator().name == "untrained") {
     context.notice(

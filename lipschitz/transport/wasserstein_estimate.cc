@@ -12,6 +12,7 @@
 #include "lipschitz/data/batches.h"
 #include "lipschitz/losses/dual_wasserstein.h"
 #include "lipschitz/optim/aggmo.h"
+#include "lipschitz/optim/muon.h"
 #include "lipschitz/transport/best_so_far.h"
 #include "lipschitz/transport/empirical_measure.h"
 
@@ -220,12 +221,17 @@ absl::StatusOr<Source> FromSamples(const torch::Tensor& p,
 
 std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
     const WassersteinConfig& config, std::vector<torch::Tensor> parameters) {
-  if (config.optimizer == CriticOptimizer::kAggMo) {
-    return std::make_unique<AggMo>(std::move(parameters),
-                                   AggMoOptions(config.learning_rate));
+  const double rate = config.learning_rate;
+  switch (config.optimizer) {
+    case CriticOptimizer::kAggMo:
+      return std::make_unique<AggMo>(std::move(parameters), AggMoOptions(rate));
+    case CriticOptimizer::kMuon:
+      return std::make_unique<Muon>(std::move(parameters), MuonOptions(rate));
+    case CriticOptimizer::kAdam:
+      break;
   }
-  return std::make_unique<torch::optim::Adam>(
-      std::move(parameters), torch::optim::AdamOptions(config.learning_rate));
+  return std::make_unique<torch::optim::Adam>(std::move(parameters),
+                                              torch::optim::AdamOptions(rate));
 }
 
 absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
@@ -327,16 +333,25 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
 }  // namespace
 
 std::string CriticOptimizerName(CriticOptimizer optimizer) {
-  return optimizer == CriticOptimizer::kAdam ? "adam" : "aggmo";
+  switch (optimizer) {
+    case CriticOptimizer::kAdam:
+      return "adam";
+    case CriticOptimizer::kAggMo:
+      return "aggmo";
+    case CriticOptimizer::kMuon:
+      return "muon";
+  }
+  return "";
 }
 
 absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name) {
   for (const CriticOptimizer optimizer :
-       {CriticOptimizer::kAdam, CriticOptimizer::kAggMo}) {
+       {CriticOptimizer::kAdam, CriticOptimizer::kAggMo,
+        CriticOptimizer::kMuon}) {
     if (name == CriticOptimizerName(optimizer)) return optimizer;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown optimizer '", name, "'; known: adam, aggmo"));
+      absl::StrCat("unknown optimizer '", name, "'; known: adam, aggmo, muon"));
 }
 
 MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,

@@ -26,9 +26,9 @@ namespace lipschitz {
 using Sampler =
     std::function<torch::Tensor(int64_t n, const RandomSource& random)>;
 
-enum class CriticOptimizer { kAdam, kAggMo };
+enum class CriticOptimizer { kAdam, kAggMo, kMuon };
 
-// "adam", "aggmo".
+// "adam", "aggmo", "muon".
 std::string CriticOptimizerName(CriticOptimizer optimizer);
 absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name);
 

@@ -8,6 +8,7 @@
 
 #include "experiments/common/flag_lists.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/optim/optimizer.h"
 
 DEFINE_string(activation, "all", "Activations, separated by commas, or all.");
 DEFINE_string(constraint, "all", "Constraints, separated by commas, or all.");
@@ -42,7 +43,7 @@ absl::StatusOr<CriticSettings> CriticSettingsFromFlags() {
   if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
   if (!FLAGS_optimizer.empty()) {
     LIPSCHITZ_ASSIGN_OR_RETURN(settings.optimizer,
-                               ParseCriticOptimizer(FLAGS_optimizer));
+                               ParseOptimizer(FLAGS_optimizer));
   }
   return settings;
 }

@@ -1,7 +1,5 @@
 #include "lipschitz/transport/wasserstein_estimate.h"
 
-#include <torch/optim/adam.h>
-
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -11,8 +9,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/losses/dual_wasserstein.h"
-#include "lipschitz/optim/aggmo.h"
-#include "lipschitz/optim/muon.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/best_so_far.h"
 #include "lipschitz/transport/empirical_measure.h"
 
@@ -219,21 +216,6 @@ absl::StatusOr<Source> FromSamples(const torch::Tensor& p,
   return source;
 }
 
-std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
-    const WassersteinConfig& config, std::vector<torch::Tensor> parameters) {
-  const double rate = config.learning_rate;
-  switch (config.optimizer) {
-    case CriticOptimizer::kAggMo:
-      return std::make_unique<AggMo>(std::move(parameters), AggMoOptions(rate));
-    case CriticOptimizer::kMuon:
-      return std::make_unique<Muon>(std::move(parameters), MuonOptions(rate));
-    case CriticOptimizer::kAdam:
-      break;
-  }
-  return std::make_unique<torch::optim::Adam>(std::move(parameters),
-                                              torch::optim::AdamOptions(rate));
-}
-
 absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
                                              const WassersteinConfig& config,
                                              const WassersteinHooks& hooks) {
@@ -249,7 +231,8 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   const auto on_device = [&](const torch::Tensor& x) { return x.to(device); };
   critic->to(device);
   BestSoFar model(critic.ptr());
-  const auto optimizer = MakeOptimizer(config, critic->parameters());
+  const auto optimizer = MakeOptimizer(config.optimizer, critic->parameters(),
+                                       config.learning_rate);
   RandomSource random(StreamSeed(config.seed, kTrainingStream));
 
   const auto estimate_on = [&](const Samples& samples) {
@@ -331,28 +314,6 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
 }
 
 }  // namespace
-
-std::string CriticOptimizerName(CriticOptimizer optimizer) {
-  switch (optimizer) {
-    case CriticOptimizer::kAdam:
-      return "adam";
-    case CriticOptimizer::kAggMo:
-      return "aggmo";
-    case CriticOptimizer::kMuon:
-      return "muon";
-  }
-  return "";
-}
-
-absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name) {
-  for (const CriticOptimizer optimizer :
-       {CriticOptimizer::kAdam, CriticOptimizer::kAggMo,
-        CriticOptimizer::kMuon}) {
-    if (name == CriticOptimizerName(optimizer)) return optimizer;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown optimizer '", name, "'; known: adam, aggmo, muon"));
-}
 
 MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
                         const ActivationSpec& activation) {

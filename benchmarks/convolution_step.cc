@@ -16,11 +16,13 @@
 #include "absl/strings/str_cat.h"
 #include "benchmarks/program.h"
 #include "lipschitz/activations/functional.h"
+#include "lipschitz/base/norm.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/layers/convolution.h"
 #include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/linalg/convolution.h"
 #include "lipschitz/linalg/polar.h"
+#include "lipschitz/models/conv_net.h"
 
 namespace lipschitz::benchmarks {
 namespace {
@@ -182,13 +184,16 @@ class Network {
   std::vector<Conv2d> layers_;
 };
 
-// ‖Jᵀu‖ for ‖u‖ = 1.
+// ‖Jᵀu‖ for ‖u‖ = 1, the mean over images and directions u.
 double GradientNorm(Network* network, const Size& size) {
-  const at::Tensor x = Images(size, 1).requires_grad_(true);
+  const at::Tensor x = Images(size, size.batch).requires_grad_(true);
   const at::Tensor y = network->Forward(x);
-  const at::Tensor u = at::randn_like(y);
-  return torch::autograd::grad({y}, {x}, {u / u.norm()})[0]
-      .norm()
+  at::Tensor u = at::randn_like(y);
+  u /= u.flatten(1).norm(2, 1).reshape({-1, 1, 1, 1});
+  return torch::autograd::grad({y}, {x}, {u})[0]
+      .flatten(1)
+      .norm(2, 1)
+      .mean()
       .item<double>();
 }
 
@@ -247,11 +252,10 @@ struct Fit {
 
 constexpr int kFitSteps = 600;
 constexpr int kFitDepth = 3;
-constexpr int kGradientDepth = 10;
+constexpr int kDeepest = 10;
 
 // Counters "loss" (the mean of the last tenth of the steps), "sigma_error"
-// after them, "gradient_norm" through ten layers as initialised. The time is
-// that of a step.
+// after them. The time is that of a step.
 void DeclareFit(const Variant& variant, int64_t kernel, double rate) {
   const Size size = {8, 8, kernel, 1, 8, 32};
   Declare(
@@ -260,8 +264,6 @@ void DeclareFit(const Variant& variant, int64_t kernel, double rate) {
         torch::manual_seed(0);
         Teacher teacher(size, kFitDepth);
         torch::manual_seed(1);
-        Network deep(variant, size, kGradientDepth);
-        const double gradient = GradientNorm(&deep, size);
         Network network(variant, size, kFitDepth);
         const auto fit = std::make_shared<Fit>(
             Fit{network,
@@ -275,9 +277,48 @@ void DeclareFit(const Variant& variant, int64_t kernel, double rate) {
         }
         return Workload{[fit] { fit->Step(); },
                         {{"loss", loss},
-                         {"sigma_error", fit->network.SingularValueError()},
-                         {"gradient_norm", gradient}}};
+                         {"sigma_error", fit->network.SingularValueError()}}};
       });
+}
+
+// Counters "gradient_norm_1" to "gradient_norm_10": through so many layers, as
+// initialised. The time is that of all ten networks.
+void DeclareGradient(const Variant& variant) {
+  const Size size = {8, 8, 3, 1, 8, 32};
+  Declare(absl::StrCat("gradient/", variant.name), Cost::kCheap,
+          [variant, size] {
+            torch::manual_seed(0);
+            const auto networks = std::make_shared<std::vector<Network>>();
+            Workload workload;
+            for (int depth = 1; depth <= kDeepest; ++depth) {
+              networks->emplace_back(variant, size, depth);
+              workload.counters[absl::StrCat("gradient_norm_", depth)] =
+                  GradientNorm(&networks->back(), size);
+            }
+            workload.run = [networks, size] {
+              for (Network& network : *networks) GradientNorm(&network, size);
+            };
+            return workload;
+          });
+}
+
+// The proven constant of a LeNet for 28×28 images.
+void DeclareBound(const Variant& variant) {
+  Declare(absl::StrCat("bound/", variant.name), Cost::kCheap, [variant] {
+    torch::manual_seed(0);
+    ConvNetConfig config = LeNet(1, 28, 28, 10);
+    config.convolution = variant.options;
+    auto network = MakeConvNet(config);
+    TORCH_CHECK(network.ok(), std::string(network.status().message()));
+    (*network)->AfterTraining();
+    (*network)->eval();
+    const auto bound = [layers = network->ptr()] {
+      const auto k = layers->LipschitzBound(Norm::kL2);
+      TORCH_CHECK(k.ok(), std::string(k.status().message()));
+      return *k;
+    };
+    return Workload{[bound] { bound(); }, {{"k", bound()}}};
+  });
 }
 
 }  // namespace
@@ -304,6 +345,10 @@ int main(int argc, char** argv) {
         if (variant.name != "rko_bjorck") DeclareFit(variant, kernel, rate);
       }
     }
+  }
+  for (const Variant& variant : variants) {
+    DeclareGradient(variant);
+    DeclareBound(variant);
   }
   return RunProgram(argc, argv);
 }

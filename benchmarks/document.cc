@@ -7,19 +7,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "benchmarks/convolutions.h"
+#include "benchmarks/text.h"
 #include "experiments/common/table.h"
 
 namespace lipschitz::benchmarks {
 namespace {
 
 using experiments::Cell;
-using experiments::Column;
 using experiments::Figure;
 using experiments::Panel;
 using experiments::Series;
 using experiments::Table;
 
-constexpr char kNothing[] = "–";
 constexpr char kPeak[] = "machine:gemm/float/1024";
 constexpr char kPyTorch[] = "compare_pytorch";
 
@@ -119,6 +119,11 @@ std::vector<Target> Targets() {
                        kernel, 4.0, false, Floor::kCopies, kernel,
                        absl::StrCat("l1_projection:copies/", direction)});
   }
+  targets.push_back(
+      {"training step of a convolution, 32→32, 3×3, 28×28, "
+       "batch 64: orthogonal / unconstrained",
+       ConvolutionStep("orthogonal"), ConvolutionStep("none"), 3.0, true,
+       Floor::kGemm, ConvolutionStep("orthogonal"), ConvolutionStep("none")});
   for (const auto& [width, batch] :
        {std::pair<int64_t, int64_t>(1024, 128), {1024, 1024}, {256, 128}}) {
     targets.push_back(
@@ -130,33 +135,6 @@ std::vector<Target> Targets() {
          Step("none", width, batch)});
   }
   return targets;
-}
-
-std::string Number(double value) {
-  return value >= 100   ? absl::StrFormat("%.0f", value)
-         : value >= 10  ? absl::StrFormat("%.1f", value)
-         : value >= 1   ? absl::StrFormat("%.2f", value)
-         : value >= 0.1 ? absl::StrFormat("%.3f", value)
-                        : absl::StrFormat("%.2g", value);
-}
-
-std::string Milliseconds(const Measurement* measurement) {
-  return measurement == nullptr ? kNothing : Number(measurement->Median());
-}
-
-std::string Text(const std::optional<Ratio>& ratio) {
-  return ratio.has_value() ? Number(ratio->median) : kNothing;
-}
-
-std::string Range(const std::optional<Ratio>& ratio) {
-  if (!ratio.has_value()) return kNothing;
-  return absl::StrCat(Number(ratio->lowest), " to ", Number(ratio->highest));
-}
-
-double Counter(const Measurement* measurement, const std::string& name) {
-  if (measurement == nullptr) return 0.0;
-  const auto it = measurement->counters.find(name);
-  return it == measurement->counters.end() ? 0.0 : it->second;
 }
 
 // Floating point operations a second, from "flop" and the time; 0: unknown.
@@ -199,12 +177,6 @@ std::string Verdict(const Target& target, const std::optional<Ratio>& ratio) {
   const bool met = target.at_most ? ratio->median <= target.bound
                                   : ratio->median >= target.bound;
   return met ? "met" : "**missed**";
-}
-
-std::vector<Column> Columns(const std::vector<std::string>& titles) {
-  std::vector<Column> columns;
-  for (const std::string& title : titles) columns.push_back({title});
-  return columns;
 }
 
 std::string MachineSection(const Results& results) {
@@ -490,6 +462,7 @@ Forwards and backwards through autograd. The last input is sorted over its chann
 
 )",
                   SortSection(results));
+  absl::StrAppend(&text, "\n## Convolutions\n\n", ConvolutionSection(results));
   return text;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "benchmarks/convolutions.h"
 #include "benchmarks/document.h"
 #include "benchmarks/results.h"
 #include "experiments/common/figure.h"
@@ -50,8 +51,9 @@ std::vector<Program> Programs() {
   // slow minute does not hit one side of a ratio alone.
   const std::string mix = "--benchmark_enable_random_interleaving=true";
   std::vector<Program> programs;
-  for (const char* name : {"machine", "group_sort", "l1_projection",
-                           "orthonormalisation", "training_step"}) {
+  for (const char* name :
+       {"machine", "group_sort", "l1_projection", "orthonormalisation",
+        "training_step", "convolution_step"}) {
     programs.push_back({name, {absl::StrCat("benchmarks/", name), mix}});
   }
   programs.push_back(
@@ -81,7 +83,8 @@ absl::Status CheckPrograms() {
         "--programs=", FLAGS_programs,
         " names none of machine, group_sort, l1_projection, "
         "orthonormalisation, "
-        "training_step, training_step_2_threads, compare_pytorch"));
+        "training_step, convolution_step, training_step_2_threads, "
+        "compare_pytorch"));
   }
   if (access("benchmarks/training_step", X_OK) != 0) {
     return absl::FailedPreconditionError(
@@ -155,6 +158,8 @@ absl::Status Report(const std::string& folder) {
   LIPSCHITZ_ASSIGN_OR_RETURN(const Results results, ReadResults(path));
   LIPSCHITZ_RETURN_IF_ERROR(
       experiments::WriteFigure(folder, "scaling", MakeScalingFigure(results)));
+  LIPSCHITZ_RETURN_IF_ERROR(experiments::WriteFigure(
+      folder, "convolution_gradients", MakeGradientFigure(results)));
   return WriteFileAtomically(folder + "/README.md", MakeDocument(results));
 }
 

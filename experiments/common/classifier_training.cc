@@ -1,7 +1,6 @@
 #include "experiments/common/classifier_training.h"
 
 #include <torch/nn/functional/loss.h>
-#include <torch/optim/adam.h>
 
 #include <algorithm>
 #include <cmath>
@@ -231,7 +230,7 @@ Json ClassifierRecipe::ToJson() const {
         {"steps", adversarial.steps},
         {"step_fraction", adversarial.step_fraction}};
   }
-  json.update(Json({{"optimizer", "adam"},
+  json.update(Json({{"optimizer", OptimizerName(optimizer)},
                     {"epochs", epochs},
                     {"batch_size", batch_size},
                     {"learning_rate", learning_rate},
@@ -293,8 +292,8 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
   Sequential& network = result.network;
   const torch::Device device(context.device);
   network->to(device);
-  torch::optim::Adam optimizer(network->parameters(),
-                               torch::optim::AdamOptions(recipe.learning_rate));
+  const auto optimizer = MakeOptimizer(recipe.optimizer, network->parameters(),
+                                       recipe.learning_rate);
   RandomSource random(StreamSeed(context.seed, kNoiseStream));
   const Adversary adversary(recipe.adversarial, random);
 
@@ -351,7 +350,7 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
   hooks.notice = context.notice;
   hooks.stop_requested = context.stop_requested;
   LIPSCHITZ_ASSIGN_OR_RETURN(
-      result.training, Train(*network, optimizer, random, options, hooks));
+      result.training, Train(*network, *optimizer, random, options, hooks));
   network->eval();
   result.validation = validation_metrics();
   return result;

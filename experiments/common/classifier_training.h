@@ -15,6 +15,7 @@
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/network.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/training/train.h"
 
 namespace lipschitz::experiments {
@@ -52,6 +53,7 @@ struct ClassifierRecipe {
   int64_t epochs = 5;
   int64_t batch_size = 128;
   double learning_rate = 1e-3;  // at the start; to 0 along half a cosine
+  OptimizerKind optimizer = OptimizerKind::kAdam;
   // Training images held out for validation, stratified, drawn with the run's
   // seed: settings are compared on them, never on the test set.
   int64_t held_out = 0;
@@ -82,7 +84,7 @@ struct TrainedClassifier {
   double test_accuracy_as_trained = 0.0;
 };
 
-// Trains on the training part of `data`. Adam; history once per epoch, with
+// Trains on the training part of `data`; history once per epoch, with
 // `validate` on what is held out (its metrics' names get "validation_" before
 // them).
 absl::StatusOr<TrainedClassifier> TrainClassifier(

@@ -53,7 +53,7 @@ Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
   json["hidden"] = absl::StrJoin(config.mlp().hidden, "-");
   json["steps"] = config.steps;
   json["batch_size"] = config.batch_size;
-  json["optimizer"] = CriticOptimizerName(config.optimizer);
+  json["optimizer"] = OptimizerName(config.optimizer);
   json["learning_rate"] = config.learning_rate;
   json["schedule"] = ScheduleName(config.schedule.kind);
   json["max_grad_norm"] = config.max_grad_norm;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "experiments/common/experiment.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/wasserstein_estimate.h"
 
 namespace lipschitz::experiments {
@@ -54,7 +55,7 @@ struct CriticSettings {
   std::optional<int64_t> steps;
   std::optional<int64_t> batch_size;
   std::optional<double> learning_rate;
-  std::optional<CriticOptimizer> optimizer;
+  std::optional<OptimizerKind> optimizer;
 };
 
 class CriticExperiment : public Experiment {

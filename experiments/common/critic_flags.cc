@@ -8,6 +8,7 @@
 
 #include "experiments/common/flag_lists.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/optim/optimizer.h"
 
 DEFINE_string(activation, "all", "Activations, separated by commas, or all.");
 DEFINE_string(constraint, "all", "Constraints, separated by commas, or all.");
@@ -18,7 +19,7 @@ DEFINE_int64(steps, 0, "Optimiser steps; 0: the preset's.");
 DEFINE_int64(batch_size, 0,
              "Samples of each distribution per step; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
-DEFINE_string(optimizer, "", "adam or aggmo; empty: the preset's.");
+DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -42,7 +43,7 @@ absl::StatusOr<CriticSettings> CriticSettingsFromFlags() {
   if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
   if (!FLAGS_optimizer.empty()) {
     LIPSCHITZ_ASSIGN_OR_RETURN(settings.optimizer,
-                               ParseCriticOptimizer(FLAGS_optimizer));
+                               ParseOptimizer(FLAGS_optimizer));
   }
   return settings;
 }

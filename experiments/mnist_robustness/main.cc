@@ -9,6 +9,7 @@
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
+#include "lipschitz/optim/optimizer.h"
 
 DEFINE_string(norm, "all", "l2, linf, or all.");
 DEFINE_string(model, "all",
@@ -28,6 +29,7 @@ DEFINE_double(temperature, 0.0,
 DEFINE_int64(epochs, 0, "Epochs; 0: the preset's.");
 DEFINE_int64(batch_size, 0, "Batch size; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
+DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
 DEFINE_int64(held_out, 0,
              "Training images held out to compare settings on: the run then "
              "reports on them and leaves the test set alone. 0: none.");
@@ -64,6 +66,11 @@ absl::StatusOr<RobustnessSettings> SettingsFromFlags() {
   if (FLAGS_epochs != 0) settings.epochs = FLAGS_epochs;
   if (FLAGS_batch_size != 0) settings.batch_size = FLAGS_batch_size;
   if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
+  if (!FLAGS_optimizer.empty()) {
+    const auto optimizer = ParseOptimizer(FLAGS_optimizer);
+    if (!optimizer.ok()) return optimizer.status();
+    settings.optimizer = *optimizer;
+  }
   if (FLAGS_held_out != 0) settings.held_out = FLAGS_held_out;
   return settings;
 }

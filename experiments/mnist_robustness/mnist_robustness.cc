@@ -253,6 +253,7 @@ RobustModel Customised(RobustModel model, const RobustnessSettings& settings) {
   recipe.epochs = settings.epochs.value_or(recipe.epochs);
   recipe.batch_size = settings.batch_size.value_or(recipe.batch_size);
   recipe.learning_rate = settings.learning_rate.value_or(recipe.learning_rate);
+  recipe.optimizer = settings.optimizer.value_or(recipe.optimizer);
   recipe.held_out = settings.held_out.value_or(recipe.held_out);
   return model;
 }

@@ -13,6 +13,7 @@
 #include "experiments/mnist_robustness/evaluation.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 
@@ -37,6 +38,7 @@ struct RobustnessSettings {
   std::optional<int64_t> epochs;
   std::optional<int64_t> batch_size;
   std::optional<double> learning_rate;
+  std::optional<OptimizerKind> optimizer;
   std::optional<int64_t> held_out;
 };
 

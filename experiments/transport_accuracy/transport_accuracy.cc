@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "experiments/common/image_data.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/exact_wasserstein.h"
 
 namespace lipschitz::experiments {
@@ -91,18 +92,20 @@ std::vector<Data> AllData(std::shared_ptr<const ImageDataset> images,
 
 void SetSizes(Preset preset, WassersteinConfig* config) {
   config->batch_size = 0;
+  config->optimizer = OptimizerKind::kMuon;
+  config->learning_rate = 0.1;
   switch (preset) {
     case Preset::kSmoke:
       config->mlp().hidden = {16, 16};
       config->steps = 40;
       break;
     case Preset::kQuick:
-      config->mlp().hidden = {128, 128, 128};
-      config->steps = 1000;
+      config->mlp().hidden = {256, 256, 256};
+      config->steps = 200;
       break;
     case Preset::kPaper:
-      config->mlp().hidden = {256, 256, 256};
-      config->steps = 1500;
+      config->mlp().hidden = {256, 256, 256, 256, 256};
+      config->steps = 1000;
       break;
   }
 }

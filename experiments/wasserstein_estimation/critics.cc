@@ -131,7 +131,7 @@ Json CriticSpec::Config() const {
   json["steps"] = steps;
   json["batch_size"] = batch_size;
   json["learning_rate"] = learning_rate;
-  json["optimizer"] = CriticOptimizerName(optimizer);
+  json["optimizer"] = OptimizerName(optimizer);
   json["standardise"] = standardise;
   return json;
 }
@@ -150,9 +150,10 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
   same.protocol = Protocol::kSameSamples;
   // README.md says what else was tried.
   same.batch_size = 0;
-  same.depth = 2;
+  same.depth = 5;
   same.activation = "groupsort4";
-  same.learning_rate = 3e-2;
+  same.optimizer = OptimizerKind::kMuon;
+  same.learning_rate = 0.1;
   CriticSpec convolutional;
   convolutional.network = "convolutional";
   switch (preset) {
@@ -178,7 +179,7 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       AddGrid(dense, {3}, &specs);
       dense.constraint = "spectral";
       AddGrid(dense, {3}, &specs);
-      same.width = 756;
+      same.width = 360;
       same.steps = 300;
       specs.push_back(same);
       break;
@@ -196,9 +197,9 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
         convolutional.constraint = constraint;
         AddGrid(convolutional, {3, 5, 7}, &specs);
       }
-      same.width = 1512;
-      same.steps = 3000;
-      AddGrid(same, {2}, &specs);
+      same.width = 504;
+      same.steps = 1500;
+      AddGrid(same, {5}, &specs);
       break;
   }
   AddFree(dense, &specs);

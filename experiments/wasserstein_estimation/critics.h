@@ -9,7 +9,7 @@
 #include "experiments/common/record.h"
 #include "experiments/common/settings.h"
 #include "lipschitz/models/network.h"
-#include "lipschitz/transport/wasserstein_estimate.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 
@@ -58,7 +58,7 @@ struct CriticSpec {
   // Of each side; 0: all.
   int64_t batch_size = 256;
   double learning_rate = 1e-2;
-  CriticOptimizer optimizer = CriticOptimizer::kAdam;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
   // See WassersteinConfig.
   bool standardise = true;
 

@@ -14,6 +14,7 @@
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/minimax_polynomial.h"
 #include "lipschitz/linalg/power_iteration.h"
+#include "lipschitz/linalg/singular_value_map.h"
 
 namespace lipschitz {
 namespace {
@@ -105,14 +106,6 @@ std::optional<Factor> FactorBySvd(const at::Tensor& x) {
   return factor;
 }
 
-// p of the singular values of a wide X with this Gram matrix.
-at::Tensor Apply(const OddQuintic& p, const at::Tensor& x,
-                 const at::Tensor& gram) {
-  at::Tensor factor = SymmetricSquare(gram).mul_(p.c).add_(gram, p.b);
-  factor.diagonal().add_(p.a);
-  return at::mm(factor, x);
-}
-
 // For a wide matrix. With `for_gradient`, where the spectrum is so wide that
 // the gradient will need singular vectors, they are computed at once, and used.
 absl::StatusOr<Factor> Iterate(at::Tensor x, const PolarOptions& options,
@@ -173,7 +166,7 @@ absl::StatusOr<Factor> Iterate(at::Tensor x, const PolarOptions& options,
     // however well its interval is known. The best polynomial of a short
     // interval does not: missing an end of it, it can repeat itself for ever.
     const bool close = interval.lower > kLowerEnd && interval.upper < kUpperEnd;
-    x = Apply(
+    x = MapSingularValues(
         close ? kBjorckOrder2 : ClosestToOne(interval.lower, interval.upper), x,
         gram);
     // Björck's order 2 leaves (5/8) δ³ and a little.

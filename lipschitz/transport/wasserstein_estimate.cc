@@ -1,7 +1,5 @@
 #include "lipschitz/transport/wasserstein_estimate.h"
 
-#include <torch/optim/adam.h>
-
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -11,7 +9,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/losses/dual_wasserstein.h"
-#include "lipschitz/optim/aggmo.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/best_so_far.h"
 #include "lipschitz/transport/empirical_measure.h"
 
@@ -214,16 +212,6 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
   return source;
 }
 
-std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
-    const WassersteinConfig& config, std::vector<torch::Tensor> parameters) {
-  if (config.optimizer == CriticOptimizer::kAggMo) {
-    return std::make_unique<AggMo>(std::move(parameters),
-                                   AggMoOptions(config.learning_rate));
-  }
-  return std::make_unique<torch::optim::Adam>(
-      std::move(parameters), torch::optim::AdamOptions(config.learning_rate));
-}
-
 absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
                                              const WassersteinConfig& config,
                                              const WassersteinHooks& hooks) {
@@ -242,7 +230,8 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   const auto on_device = [&](const torch::Tensor& x) { return x.to(device); };
   critic->to(device);
   BestSoFar model(critic.ptr());
-  const auto optimizer = MakeOptimizer(config, critic->parameters());
+  const auto optimizer = MakeOptimizer(config.optimizer, critic->parameters(),
+                                       config.learning_rate);
   RandomSource random(StreamSeed(config.seed, kTrainingStream));
 
   const auto estimate_on = [&](const TwoSamples& samples) {
@@ -320,19 +309,6 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
 }
 
 }  // namespace
-
-std::string CriticOptimizerName(CriticOptimizer optimizer) {
-  return optimizer == CriticOptimizer::kAdam ? "adam" : "aggmo";
-}
-
-absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name) {
-  for (const CriticOptimizer optimizer :
-       {CriticOptimizer::kAdam, CriticOptimizer::kAggMo}) {
-    if (name == CriticOptimizerName(optimizer)) return optimizer;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown optimizer '", name, "'; known: adam, aggmo"));
-}
 
 MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
                         const ActivationSpec& activation) {

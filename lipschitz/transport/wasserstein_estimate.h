@@ -18,6 +18,7 @@
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/network.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/training/schedule.h"
 #include "lipschitz/training/train.h"
 #include "lipschitz/transport/dual_estimate.h"
@@ -27,12 +28,6 @@ namespace lipschitz {
 // n samples, (n, dim), of any floating type.
 using Sampler =
     std::function<torch::Tensor(int64_t n, const RandomSource& random)>;
-
-enum class CriticOptimizer { kAdam, kAggMo };
-
-// "adam", "aggmo".
-std::string CriticOptimizerName(CriticOptimizer optimizer);
-absl::StatusOr<CriticOptimizer> ParseCriticOptimizer(const std::string& name);
 
 // The layers of a critic of constant 1 from `norm` to |·|, whose GroupSort
 // versions are universal (Anil et al. 2019, theorems 3 and 4): l2: orthonormal
@@ -56,7 +51,7 @@ struct WassersteinConfig {
   int64_t steps = 1500;
   // Samples of each side in a step; 0: all of them, for fixed samples.
   int64_t batch_size = 256;
-  CriticOptimizer optimizer = CriticOptimizer::kAdam;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
   double learning_rate = 1e-2;
   LearningRateSchedule schedule = {ScheduleKind::kCosine, 0.1, {}, 0.0};
   double max_grad_norm = 0.0;

@@ -20,6 +20,7 @@
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/wasserstein_estimate.h"
 #include "tools/estimate_wasserstein/exact.h"
 #include "tools/estimate_wasserstein/inputs.h"
@@ -43,6 +44,7 @@ DEFINE_string(hidden, "128,128,128", "Widths of the critic's hidden layers.");
 DEFINE_string(activation, "groupsort4", "Of the critic.");
 DEFINE_int64(steps, 1500, "Optimiser steps.");
 DEFINE_int64(batch_size, 256, "Samples of each side in a step; 0: all.");
+DEFINE_string(optimizer, "adam", "adam, aggmo or muon.");
 DEFINE_double(learning_rate, 0.01, "At the beginning; it falls to a tenth.");
 DEFINE_double(validation_share, 0.2,
               "Share of the samples that choose among the critics that the "
@@ -78,6 +80,7 @@ absl::StatusOr<WassersteinConfig> ConfigFromFlags() {
   config.standardise = FLAGS_scale;
   config.steps = FLAGS_steps;
   config.batch_size = FLAGS_batch_size;
+  LIPSCHITZ_ASSIGN_OR_RETURN(config.optimizer, ParseOptimizer(FLAGS_optimizer));
   config.learning_rate = FLAGS_learning_rate;
   config.validation_share = FLAGS_validation_share;
   config.test_share = FLAGS_test_share;

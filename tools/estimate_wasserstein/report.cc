@@ -9,6 +9,7 @@
 #include "experiments/common/table.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/models/network_json.h"
+#include "lipschitz/optim/optimizer.h"
 #include "tools/decimal.h"
 
 namespace lipschitz::tools {
@@ -67,7 +68,7 @@ Json ConfigJson(const WassersteinConfig& config) {
   json["ground_norm"] = NormName(config.ground_norm);
   json["scale"] = config.standardise;
   json["network"] = NetworkConfigToJson(config.network);
-  json["optimizer"] = CriticOptimizerName(config.optimizer);
+  json["optimizer"] = OptimizerName(config.optimizer);
   json["steps"] = config.steps;
   json["batch_size"] = config.batch_size;
   json["learning_rate"] = config.learning_rate;

@@ -100,7 +100,7 @@ TEST(CriticExperiment, SettingsChooseAndReplace) {
   settings.constraints = {"none"};
   settings.steps = 7;
   settings.hidden = std::vector<int64_t>{4, 4};
-  settings.optimizer = CriticOptimizer::kAggMo;
+  settings.optimizer = OptimizerKind::kAggMo;
   const auto plan = PlanOf(TwoPoints(settings), Quick());
   ASSERT_EQ(plan.size(), 1u);
   EXPECT_EQ(plan[0].config.at("steps"), 7);

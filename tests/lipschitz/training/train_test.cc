@@ -22,6 +22,7 @@
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/optim/aggmo.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/training/history.h"
 #include "lipschitz/training/schedule.h"
 
@@ -437,8 +438,6 @@ TEST(TrainTest, OptionsThatMakeNoSenseAreErrors) {
 
 // A critic's training with every kind of state: momentum, buffers, both
 // generators, a window of losses that is half full.
-enum class OptimizerKind { kAggMo, kAdam };
-
 struct Outcome {
   absl::Status status;
   TrainingResult result;
@@ -473,10 +472,10 @@ Outcome RunCritic(const Plan& plan) {
   config.hidden = {4};
   config.constraint.kind = plan.constraint;
   Sequential network = *MakeMlp(config);
-  std::unique_ptr<torch::optim::Optimizer> optimizer;
-  if (plan.optimizer == OptimizerKind::kAggMo) {
-    optimizer = std::make_unique<AggMo>(network->parameters(), AggMoOptions());
-  } else {
+  std::unique_ptr<torch::optim::Optimizer> optimizer =
+      MakeOptimizer(plan.optimizer, network->parameters(), 0.1);
+  if (plan.optimizer == OptimizerKind::kAdam) {
+    // With everything that it can keep.
     optimizer = std::make_unique<torch::optim::Adam>(
         network->parameters(), torch::optim::AdamOptions().amsgrad(true));
   }
@@ -542,7 +541,7 @@ TEST(ResumeTest, AfterAStopAtAnyStepTheResultIsBitIdentical) {
         ConstraintKind::kStiefel, ConstraintKind::kPolar,
         ConstraintKind::kParseval}) {
     for (const OptimizerKind optimizer :
-         {OptimizerKind::kAggMo, OptimizerKind::kAdam}) {
+         {OptimizerKind::kAggMo, OptimizerKind::kAdam, OptimizerKind::kMuon}) {
       Plan through;
       through.constraint = constraint;
       through.optimizer = optimizer;

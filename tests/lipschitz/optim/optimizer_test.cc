@@ -1,0 +1,50 @@
+#include "lipschitz/optim/optimizer.h"
+
+#include <torch/optim/adam.h>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lipschitz/optim/aggmo.h"
+#include "lipschitz/optim/muon.h"
+#include "tests/testing/status.h"
+
+namespace lipschitz {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(OptimizerTest, EveryNameIsReadBack) {
+  for (const OptimizerKind kind :
+       {OptimizerKind::kAdam, OptimizerKind::kAggMo, OptimizerKind::kMuon}) {
+    const auto read = ParseOptimizer(OptimizerName(kind));
+    ASSERT_OK(read);
+    EXPECT_EQ(*read, kind);
+  }
+}
+
+TEST(OptimizerTest, AnUnknownNameListsTheKnownOnes) {
+  const auto read = ParseOptimizer("Adam");
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.status().message(),
+              AllOf(HasSubstr("'Adam'"), HasSubstr("adam, aggmo, muon")));
+}
+
+TEST(OptimizerTest, TheKindAndTheRateAreThoseAskedFor) {
+  const auto make = [](OptimizerKind kind) {
+    return MakeOptimizer(kind, {torch::ones({2, 2}).requires_grad_(true)},
+                         0.25);
+  };
+  const auto adam = make(OptimizerKind::kAdam);
+  const auto aggmo = make(OptimizerKind::kAggMo);
+  const auto muon = make(OptimizerKind::kMuon);
+  EXPECT_NE(dynamic_cast<torch::optim::Adam*>(adam.get()), nullptr);
+  EXPECT_NE(dynamic_cast<AggMo*>(aggmo.get()), nullptr);
+  EXPECT_NE(dynamic_cast<Muon*>(muon.get()), nullptr);
+  for (const auto* optimizer : {adam.get(), aggmo.get(), muon.get()}) {
+    EXPECT_EQ(optimizer->param_groups().at(0).options().get_lr(), 0.25);
+  }
+}
+
+}  // namespace
+}  // namespace lipschitz

@@ -57,10 +57,9 @@ absl::StatusOr<std::string> EncodePng(const at::Tensor& image) {
           .contiguous();
   uLongf size = compressBound(static_cast<uLong>(rows.numel()));
   std::string compressed(size, '\0');
-  const int result =
-      compress2(reinterpret_cast<Bytef*>(&compressed[0]), &size,
-                rows.data_ptr<uint8_t>(), static_cast<uLong>(rows.numel()),
-                Z_BEST_COMPRESSION);
+  const int result = compress2(
+      reinterpret_cast<Bytef*>(&compressed[0]), &size, rows.data_ptr<uint8_t>(),
+      static_cast<uLong>(rows.numel()), Z_BEST_COMPRESSION);
   if (result != Z_OK) {
     return absl::InternalError(
         absl::StrCat("zlib cannot compress a picture: error ", result));
@@ -100,8 +99,8 @@ absl::Status WriteImageGrid(const std::string& path, const at::Tensor& images,
             .round()
             .clamp(0.0, 255.0)
             .to(at::kByte)
-            .reshape({images.size(0), shape.channels, shape.height,
-                      shape.width});
+            .reshape(
+                {images.size(0), shape.channels, shape.height, shape.width});
     LIPSCHITZ_ASSIGN_OR_RETURN(const std::string png,
                                EncodePng(ImageGrid(bytes, shape.columns)));
     return WriteFileAtomically(path, png);

@@ -102,8 +102,7 @@ class Runner {
     context.checkpoint.path = CheckpointPath(settings_.results_dir, task);
     context.model_path =
         TaskPath(settings_.results_dir, "models", task, ".lip");
-    context.picture_stem =
-        TaskPath(settings_.results_dir, "figures", task, "");
+    context.picture_stem = TaskPath(settings_.results_dir, "figures", task, "");
     context.checkpoint.fingerprint = Fingerprint(task, device_);
     context.checkpoint.resume = settings_.resume;
     context.checkpoint.every_steps = settings_.checkpoint_steps;

@@ -12,7 +12,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "experiments/common/image_data.h"
 #include "experiments/common/image_grid.h"
 #include "lipschitz/base/evaluation_mode.h"
@@ -82,8 +81,8 @@ torch::Tensor Generate(WassersteinGan& gan, int64_t n, uint64_t seed) {
   const torch::NoGradGuard no_grad;
   const EvaluationMode evaluation(gan);
   const torch::Device device = gan.parameters().front().device();
-  const torch::Tensor noise = GeneratorNoise(gan.config().generator, n,
-                                             RandomSource(seed).generator());
+  const torch::Tensor noise =
+      GeneratorNoise(gan.config().generator, n, RandomSource(seed).generator());
   std::vector<torch::Tensor> images;
   for (const torch::Tensor& z : noise.split(kSampleBatch)) {
     images.push_back(gan.forward(z.to(device)).cpu());
@@ -100,18 +99,17 @@ absl::Status Draw(const torch::Tensor& images, const ImageDataset& data,
   shape.height = data.height();
   shape.width = data.width();
   shape.columns = kGridColumns;
-  return WriteImageGrid(absl::StrCat(context.picture_stem, suffix),
-                        images.narrow(0, 0, std::min(kGridImages, images.size(0))),
-                        shape);
+  return WriteImageGrid(
+      absl::StrCat(context.picture_stem, suffix),
+      images.narrow(0, 0, std::min(kGridImages, images.size(0))), shape);
 }
 
 // Of the same noise at every time.
 absl::Status DrawGenerated(WassersteinGan& gan, const ImageDataset& data,
                            const RunContext& context,
                            const std::string& suffix) {
-  return Draw(
-      Generate(gan, kGridImages, StreamSeed(context.seed, kGridStream)), data,
-      context, suffix);
+  return Draw(Generate(gan, kGridImages, StreamSeed(context.seed, kGridStream)),
+              data, context, suffix);
 }
 
 absl::StatusOr<TrainingResult> TrainGan(const GanRecipe& recipe,
@@ -145,9 +143,8 @@ absl::StatusOr<TrainingResult> TrainGan(const GanRecipe& recipe,
     return gan.GeneratorLoss(random);
   };
   hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {
-    LIPSCHITZ_RETURN_IF_ERROR(
-        DrawGenerated(gan, data, context,
-                      absl::StrFormat("/iteration-%06d.png", step)));
+    LIPSCHITZ_RETURN_IF_ERROR(DrawGenerated(
+        gan, data, context, absl::StrFormat("/iteration-%06d.png", step)));
     return gan.TakeCriticMetrics();
   };
   hooks.progress = context.progress;
@@ -191,9 +188,8 @@ absl::Status Save(const GanRecipe& recipe, const std::string& dataset,
       {"iterations", absl::StrCat(recipe.iterations)},
       {"noise", "standard normal"},
       {"image_range", "-1,1"}};
-  LIPSCHITZ_RETURN_IF_ERROR(SaveGenerator(context.model_path,
-                                          gan.config().generator,
-                                          gan.generator(), metadata));
+  LIPSCHITZ_RETURN_IF_ERROR(SaveGenerator(
+      context.model_path, gan.config().generator, gan.generator(), metadata));
   std::string stem = context.model_path;
   if (absl::EndsWith(stem, ".lip")) stem.resize(stem.size() - 4);
   return SaveModel(absl::StrCat(stem, ".critic.lip"),
@@ -252,9 +248,10 @@ absl::StatusOr<int64_t> ImagesToCompare(const GanRecipe& recipe,
   if (n < kFewestImages || left < std::max(n, recipe.gan.batch_size)) {
     return absl::InvalidArgumentError(absl::StrCat(
         data.name, " has ", data.train.size(), " training and ",
-        data.test.size(), " test images: too few to train on, to hold out and "
-        "to compare with (at least ", kFewestImages,
-        " test images and twice as many to train on)"));
+        data.test.size(),
+        " test images: too few to train on, to hold out and "
+        "to compare with (at least ",
+        kFewestImages, " test images and twice as many to train on)"));
   }
   return n;
 }
@@ -267,8 +264,7 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::shared_ptr<WassersteinGan> gan,
                              WassersteinGan::Create(recipe.gan));
   gan->to(torch::Device(context.device));
-  const auto training =
-      TrainGan(recipe, parts.training, context, *gan);
+  const auto training = TrainGan(recipe, parts.training, context, *gan);
   RunOutcome outcome;
   if (absl::IsAborted(training.status())) {
     outcome.metrics["collapsed"] = 1.0;
@@ -280,17 +276,15 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
   LIPSCHITZ_RETURN_IF_ERROR(
       DrawGenerated(*gan, parts.training, context, ".png"));
   LIPSCHITZ_RETURN_IF_ERROR(Save(recipe, data.images->name, context, *gan));
-  const torch::Tensor images =
-      Generate(*gan, parts.reference.size(0),
-               StreamSeed(context.seed, kSampleStream));
+  const torch::Tensor images = Generate(
+      *gan, parts.reference.size(0), StreamSeed(context.seed, kSampleStream));
   LIPSCHITZ_ASSIGN_OR_RETURN(
       outcome.lipschitz, BoundCritic(*gan, images, parts.reference, context));
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto features,
                              data.features->Get(parts.training, context));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const Evaluation evaluation,
-      EvaluateImages(images, parts.reference, *features, recipe.evaluation,
-                     context));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const Evaluation evaluation,
+                             EvaluateImages(images, parts.reference, *features,
+                                            recipe.evaluation, context));
   outcome.metrics = evaluation.metrics;
   outcome.verdict = evaluation.verdict;
   outcome.history = training->history;

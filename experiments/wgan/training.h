@@ -40,12 +40,12 @@ absl::StatusOr<int64_t> ImagesToCompare(const GanRecipe& recipe,
                                         const ImageDataset& data);
 
 // Metrics: those of EvaluateImages on generated and test images;
-// "critic_estimate", mean f(x) − mean f(G(z)) over the steps of the last history
-// entry; "collapsed", 1 where the images vary by less than 5 % of what real
-// ones do, or cover less than 2 % of them, or the training did not stay finite
-// (which is a failed verdict, and leaves no other metric). The generator is
-// saved at context.model_path and the critic beside it, as NAME.critic.lip. The
-// outcome's seconds are those of the training.
+// "critic_estimate", mean f(x) − mean f(G(z)) over the steps of the last
+// history entry; "collapsed", 1 where the images vary by less than 5 % of what
+// real ones do, or cover less than 2 % of them, or the training did not stay
+// finite (which is a failed verdict, and leaves no other metric). The generator
+// is saved at context.model_path and the critic beside it, as NAME.critic.lip.
+// The outcome's seconds are those of the training.
 absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
                                                const GanData& data,
                                                const RunContext& context);

@@ -103,8 +103,8 @@ std::vector<std::string> Kinds() {
 std::vector<VariantRecords> Ordered(const std::vector<Record>& records) {
   const std::vector<std::string> kinds = Kinds();
   const auto key = [&](const VariantRecords& group) {
-    return std::make_tuple(
-        Dataset(group), std::find(kinds.begin(), kinds.end(), Kind(group)));
+    return std::make_tuple(Dataset(group),
+                           std::find(kinds.begin(), kinds.end(), Kind(group)));
   };
   std::vector<VariantRecords> groups = GroupByVariant(records);
   std::stable_sort(groups.begin(), groups.end(),
@@ -217,8 +217,7 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
     std::vector<double> seconds;
     const auto iterations = group.config.value("iterations", int64_t{1});
     for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds /
-                        static_cast<double>(iterations));
+      seconds.push_back(record->wall_seconds / static_cast<double>(iterations));
       if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
     }
     const auto summary = [&](const char* metric) {
@@ -228,18 +227,14 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
     const auto of_gan = [real](const Summary& value) {
       return real ? Cell("") : Cell(value);
     };
-    table.rows.push_back({Dataset(group), real ? "real (floor)" : Kind(group),
-                          summary("certified_wasserstein"),
-                          summary("exact_wasserstein"),
-                          summary("frechet_distance"), summary("precision"),
-                          summary("recall"), summary("density"),
-                          summary("coverage"),
-                          of_gan(summary("critic_estimate")),
-                          of_gan(Summarise(bounds)),
-                          of_gan(Summarise(seconds)),
-                          of_gan(summary("collapsed")),
-                          absl::StrCat(group.ok.size()),
-                          absl::StrCat(group.failed)});
+    table.rows.push_back(
+        {Dataset(group), real ? "real (floor)" : Kind(group),
+         summary("certified_wasserstein"), summary("exact_wasserstein"),
+         summary("frechet_distance"), summary("precision"), summary("recall"),
+         summary("density"), summary("coverage"),
+         of_gan(summary("critic_estimate")), of_gan(Summarise(bounds)),
+         of_gan(Summarise(seconds)), of_gan(summary("collapsed")),
+         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
   }
   table.notes = {
       absl::StrCat(

@@ -58,10 +58,10 @@ Picture Decode(const std::string& png) {
       const int channels = picture.colour == 2 ? 3 : 1;
       uLongf length = picture.height * (picture.width * channels + 1);
       picture.rows.resize(length);
-      EXPECT_EQ(uncompress(reinterpret_cast<Bytef*>(&picture.rows[0]), &length,
-                           reinterpret_cast<const Bytef*>(body.data()) + 4,
-                           size),
-                Z_OK);
+      EXPECT_EQ(
+          uncompress(reinterpret_cast<Bytef*>(&picture.rows[0]), &length,
+                     reinterpret_cast<const Bytef*>(body.data()) + 4, size),
+          Z_OK);
       EXPECT_EQ(length, picture.rows.size());
     }
     place += size + 12;
@@ -81,8 +81,8 @@ TEST(ImageGrid, PngHoldsGreyRowsAndColours) {
   EXPECT_EQ(picture.colour, 0);
   EXPECT_EQ(picture.rows, std::string("\0\0\1\2\0\xfd\xfe\xff", 8));
 
-  const at::Tensor colours = torch::tensor(
-      {{{1, 2}}, {{11, 12}}, {{21, 22}}}, torch::kUInt8);  // r, g, b planes
+  const at::Tensor colours = torch::tensor({{{1, 2}}, {{11, 12}}, {{21, 22}}},
+                                           torch::kUInt8);  // r, g, b planes
   png = EncodePng(colours);
   ASSERT_TRUE(png.ok()) << png.status();
   picture = Decode(*png);
@@ -91,9 +91,9 @@ TEST(ImageGrid, PngHoldsGreyRowsAndColours) {
 }
 
 TEST(ImageGrid, ImagesStandRowByRowWithGaps) {
-  const at::Tensor images =
-      (at::arange(1, 4).reshape({3, 1, 1, 1}) * 10).to(at::kByte).expand(
-          {3, 1, 2, 3});
+  const at::Tensor images = (at::arange(1, 4).reshape({3, 1, 1, 1}) * 10)
+                                .to(at::kByte)
+                                .expand({3, 1, 2, 3});
   const at::Tensor grid = ImageGrid(images, 2);
   EXPECT_EQ(grid.sizes(), (std::vector<int64_t>{1, 6, 8}));
   EXPECT_EQ(grid[0][0][0].item<int>(), 10);

@@ -76,8 +76,7 @@ TEST(EvaluateImages, OfShiftedImages) {
 
 TEST(EvaluateImages, ImagesThatAreAllTheSame) {
   const at::Tensor reference = Images(0);
-  Evaluation evaluation =
-      Evaluate(at::zeros({300, kPixels}), reference);
+  Evaluation evaluation = Evaluate(at::zeros({300, kPixels}), reference);
   EXPECT_LT(evaluation.metrics["coverage"], 0.5);
   EXPECT_EQ(evaluation.metrics["variance_ratio"], 0.0);
   // The mean distance from the one image.
@@ -96,10 +95,10 @@ TEST(EvaluateImages, TheSameSeedGivesTheSameNumbers) {
 
 TEST(EvaluateImages, NeedsAsManyOfEachSide) {
   const at::Tensor reference = Images(0);
-  EXPECT_TRUE(testing::FailsWith(
-      EvaluateImages(reference.narrow(0, 0, 200), reference, Features(),
-                     Sizes(), RunContext()),
-      absl::StatusCode::kInvalidArgument, {"200", "300"}));
+  EXPECT_TRUE(
+      testing::FailsWith(EvaluateImages(reference.narrow(0, 0, 200), reference,
+                                        Features(), Sizes(), RunContext()),
+                         absl::StatusCode::kInvalidArgument, {"200", "300"}));
 }
 
 TEST(FeatureNetwork, FeaturesAreWhatTheLastLayerSees) {
@@ -108,12 +107,11 @@ TEST(FeatureNetwork, FeaturesAreWhatTheLastLayerSees) {
   // More than a batch.
   torch::manual_seed(2);
   const at::Tensor images = at::rand({1203, kPixels}) * 2 - 1;
-  const at::Tensor features =
-      FeatureNetwork(network, 1.0).Features(images);
+  const at::Tensor features = FeatureNetwork(network, 1.0).Features(images);
   EXPECT_EQ(features.sizes(), (std::vector<int64_t>{1203, 12}));
-  EXPECT_TRUE(at::allclose(
-      network->layer(network->size() - 1)->forward(features),
-      network->forward((images + 1) / 2), 1e-5, 1e-6));
+  EXPECT_TRUE(
+      at::allclose(network->layer(network->size() - 1)->forward(features),
+                   network->forward((images + 1) / 2), 1e-5, 1e-6));
 }
 
 }  // namespace

@@ -80,13 +80,13 @@ TEST(Wgan, EveryKindIsTrainedJudgedDrawnAndSaved) {
     for (const char* name : {"exact_wasserstein", "frechet_distance"}) {
       EXPECT_GE(Metric(record, name), Metric(records.at("real"), name)) << name;
     }
-    const std::string figure = results + "/figures/wgan/mnist-" + kind +
-                               "-smoke-s0";
+    const std::string figure =
+        results + "/figures/wgan/mnist-" + kind + "-smoke-s0";
     EXPECT_TRUE(std::filesystem::exists(figure + ".png")) << figure;
     if (kind == std::string("real")) continue;
     for (const char* step : {"000010", "000020"}) {
-      EXPECT_TRUE(std::filesystem::exists(figure + "/iteration-" + step +
-                                          ".png"));
+      EXPECT_TRUE(
+          std::filesystem::exists(figure + "/iteration-" + step + ".png"));
     }
     ASSERT_EQ(record["history"].size(), 2u);
     EXPECT_TRUE(record["history"][0].contains("critic_estimate"));
@@ -183,10 +183,12 @@ TEST(Wgan, ATrainingThatDoesNotStayFiniteIsACollapse) {
 
 TEST(Wgan, ColouredImages) {
   const std::string folder = NewFolder("data");
-  testing::WriteData(folder + "/cifar10/data_batch_1.bin",
-                     testing::Cifar10Bytes(testing::RandomImages(200, 3, 32, 1)));
-  testing::WriteData(folder + "/cifar10/test_batch.bin",
-                     testing::Cifar10Bytes(testing::RandomImages(40, 3, 32, 2)));
+  testing::WriteData(
+      folder + "/cifar10/data_batch_1.bin",
+      testing::Cifar10Bytes(testing::RandomImages(200, 3, 32, 1)));
+  testing::WriteData(
+      folder + "/cifar10/test_batch.bin",
+      testing::Cifar10Bytes(testing::RandomImages(40, 3, 32, 2)));
   const std::string results = NewFolder("results");
   const ProcessResult run =
       RunProgram({"--data_dir=" + folder, "--results_dir=" + results,

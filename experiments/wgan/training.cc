@@ -12,7 +12,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "experiments/common/image_data.h"
 #include "experiments/common/image_grid.h"
 #include "lipschitz/base/evaluation_mode.h"

@@ -192,6 +192,52 @@ void AppendMapPanel(const Panel& panel, int index, std::string* script) {
   absl::StrAppend(script, "unset pm3d\nunset contour\nset key\nset colorbox\n");
 }
 
+// A panel with a picture, whose settings end with it.
+void AppendPicturePanel(const Panel& panel, int index, std::string* script) {
+  const Picture& picture = *panel.picture;
+  const int columns = std::max(1, picture.columns);
+  const int rows = static_cast<int>(picture.value.size()) / columns;
+  absl::StrAppend(script, "set title ", Quoted(panel.title),
+                  " noenhanced\nunset xlabel\nset ylabel ",
+                  Quoted(panel.y.label),
+                  " noenhanced\nunset logscale\nunset tics\nunset key\n"
+                  "unset colorbox\nset size ratio -1\nset lmargin 2.5\n"
+                  "set rmargin 0.2\nset tmargin 1.4\nset bmargin 0.2\n");
+  if (rows < 1) {
+    absl::StrAppend(script,
+                    "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n");
+  } else {
+    absl::StrAppend(script, "$data_", index, " << END\n");
+    for (int row = 0; row < rows; ++row) {
+      for (int column = 0; column < columns; ++column) {
+        const double value =
+            picture.value[static_cast<size_t>(row) * columns + column];
+        absl::StrAppend(script, column == 0 ? "" : " ",
+                        std::isfinite(value) ? absl::StrFormat("%.6g", value)
+                                             : std::string("NaN"));
+      }
+      absl::StrAppend(script, "\n");
+    }
+    absl::StrAppend(
+        script, "END\n",
+        picture.is_signed
+            ? "set palette defined (0 '#053061', 1 '#4393c3', 2 '#ffffff', 3 "
+              "'#d6604d', 4 '#67001f')\n"
+            : "set palette defined (0 '#ffffff', 1 '#000000')\n",
+        absl::StrFormat("set cbrange [%.9g:%.9g]\n",
+                        picture.is_signed ? -picture.limit : 0.0,
+                        picture.limit),
+        // The first row on top.
+        absl::StrFormat("set xrange [-0.5:%d.5]\nset yrange [%d.5:-0.5]\n",
+                        columns - 1, rows - 1),
+        "plot $data_", index, " matrix with image notitle\n");
+  }
+  absl::StrAppend(script,
+                  "set tics\nset key\nset colorbox\nset size noratio\n"
+                  "set lmargin -1\nset rmargin -1\nset tmargin -1\n"
+                  "set bmargin -1\n");
+}
+
 // Runs gnuplot on a script file; its error output becomes the message.
 absl::Status RunGnuplot(const std::string& script_path,
                         const std::string& error_path) {
@@ -255,7 +301,9 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                   " title ", Quoted(figure.title), " noenhanced\n");
   for (int i = 0; i < panels; ++i) {
     const Panel& panel = figure.panels[i];
-    if (panel.map.has_value()) {
+    if (panel.picture.has_value()) {
+      AppendPicturePanel(panel, i, &script);
+    } else if (panel.map.has_value()) {
       AppendMapPanel(panel, i, &script);
     } else {
       AppendPanel(panel, i, &script);
@@ -265,32 +313,37 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   return script;
 }
 
+absl::Status DrawFigure(const std::string& path, const Figure& figure) {
+  const bool is_png = absl::EndsWith(path, ".png");
+  if (!is_png && !absl::EndsWith(path, ".svg")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a figure's name must end in .png or .svg, got '", path, "'"));
+  }
+  const size_t name = path.rfind('/') + 1;  // 0 without a folder
+  const std::string temporary = absl::StrCat(
+      path.substr(0, name), ".", path.substr(name), ".", getpid());
+  const std::string drawing = temporary + ".tmp";
+  const std::string script = temporary + ".gp.tmp";
+  const std::string errors = temporary + ".err.tmp";
+  absl::Status status = WriteFileAtomically(
+      script, GnuplotScript(figure, is_png ? "pngcairo" : "svg", drawing));
+  if (status.ok()) status.Update(RunGnuplot(script, errors));
+  if (status.ok()) {
+    auto content = ReadFile(drawing);
+    status.Update(content.status());
+    if (content.ok()) status.Update(WriteFileAtomically(path, *content));
+  }
+  for (const std::string& file : {drawing, script, errors}) {
+    unlink(file.c_str());
+  }
+  return status;
+}
+
 absl::Status WriteFigure(const std::string& results_dir,
                          const std::string& name, const Figure& figure) {
   const std::string stem = absl::StrCat(results_dir, "/figures/", name);
-  const std::string temporary =
-      absl::StrCat(results_dir, "/figures/.", name, ".", getpid());
-  const std::array<std::pair<const char*, const char*>, 2> formats = {
-      {{"pngcairo", ".png"}, {"svg", ".svg"}}};
-  const std::string script = temporary + ".gp.tmp";
-  const std::string errors = temporary + ".err.tmp";
-  absl::Status status;
-  for (const auto& [terminal, suffix] : formats) {
-    const std::string drawing = absl::StrCat(temporary, suffix, ".tmp");
-    status.Update(
-        WriteFileAtomically(script, GnuplotScript(figure, terminal, drawing)));
-    if (status.ok()) status.Update(RunGnuplot(script, errors));
-    if (status.ok()) {
-      auto content = ReadFile(drawing);
-      status.Update(content.status());
-      if (content.ok()) {
-        status.Update(WriteFileAtomically(stem + suffix, *content));
-      }
-    }
-    unlink(drawing.c_str());
-  }
-  unlink(script.c_str());
-  unlink(errors.c_str());
+  absl::Status status = DrawFigure(stem + ".png", figure);
+  if (status.ok()) status.Update(DrawFigure(stem + ".svg", figure));
   return WithContext(status, absl::StrCat("figure ", name));
 }
 

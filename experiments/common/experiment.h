@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "experiments/common/finding.h"
 #include "experiments/common/record.h"
 #include "experiments/common/settings.h"
 #include "experiments/common/table.h"
@@ -103,6 +104,16 @@ class Experiment {
   virtual std::optional<std::string> MetricFor(const Anchor& /*anchor*/,
                                                const Record& /*record*/) const {
     return std::nullopt;
+  }
+
+  // Itself in prose; empty where nothing was written.
+  virtual About Description() const { return {}; }
+
+  // What `records`, standard ones of this experiment, say of every claim that
+  // they speak of; none where it makes no claim.
+  virtual std::vector<Finding> Findings(
+      const std::vector<Record>& /*records*/) const {
+    return {};
   }
 };
 

@@ -10,22 +10,35 @@
 
 namespace lipschitz::experiments {
 
-// Everything that a person watches goes through one of these: a bar with rate
+// What is told of a plan while it runs.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+
+  // A run begins: number `index` (from 1) of `count`.
+  virtual void BeginRun(int index, int count, const std::string& label) = 0;
+  // After every optimiser step of it.
+  virtual void Step(const TrainingProgress& progress) = 0;
+  // The run is over.
+  virtual void EndRun(const std::string& summary) = 0;
+  // A sentence of its own.
+  virtual void Notice(const std::string& sentence) = 0;
+};
+
+// Everything that a person watches of one run after another: a bar with rate
 // and time left on a terminal, plain lines otherwise.
-class ProgressDisplay {
+class ProgressDisplay : public RunObserver {
  public:
   // `stream` is standard error outside tests.
   ProgressDisplay(ProgressMode mode, std::FILE* stream);
 
-  // A run begins: number `index` (from 1) of `count`.
-  void BeginRun(int index, int count, const std::string& label);
-  // After every optimiser step of it; writes at most a few times a second, and
-  // as lines at most every ten seconds.
-  void Step(const TrainingProgress& progress);
-  // The run is over: one line stays.
-  void EndRun(const std::string& summary);
-  // A sentence of its own.
-  void Notice(const std::string& sentence);
+  void BeginRun(int index, int count, const std::string& label) override;
+  // Writes at most a few times a second, and as lines at most every ten
+  // seconds.
+  void Step(const TrainingProgress& progress) override;
+  // One line stays.
+  void EndRun(const std::string& summary) override;
+  void Notice(const std::string& sentence) override;
 
  private:
   void ClearBar();

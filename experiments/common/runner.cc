@@ -5,21 +5,26 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/common/environment.h"
+#include "experiments/common/run_lock.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
 namespace {
 
+constexpr auto kLockPoll = std::chrono::milliseconds(200);
+
 // RESULTS_DIR/FOLDER/EXPERIMENT/SLUG-sSEED.SUFFIX.
 std::string TaskPath(const std::string& results_dir, const char* folder,
                      const Task& task, const char* suffix) {
-  return absl::StrCat(results_dir, "/", folder, "/", task.experiment->name(),
-                      "/", task.run.slug, "-s", task.seed, suffix);
+  return absl::StrCat(results_dir, "/", folder, "/", TaskName(task), suffix);
 }
 
 std::string CheckpointPath(const std::string& results_dir, const Task& task) {
@@ -41,12 +46,6 @@ std::string Fingerprint(const Task& task, const std::string& device) {
   return identity.dump();
 }
 
-bool IsSameRun(const Record& record, const Task& task) {
-  return record.ok() && record.preset == PresetName(task.preset) &&
-         record.seed == task.seed && record.variant == task.run.variant &&
-         record.dataset == task.run.dataset && record.config == task.run.config;
-}
-
 std::string Describe(const Experiment& experiment, const Record& record) {
   std::string text = record.ok() ? "" : "FAILED: " + record.message + "; ";
   const auto headline = record.metrics.find(experiment.headline_metric());
@@ -60,26 +59,25 @@ std::string Describe(const Experiment& experiment, const Record& record) {
 class Runner {
  public:
   Runner(const CommonSettings& settings, std::string device,
-         ProgressDisplay& display, const std::function<bool()>& stop_requested)
+         RunObserver& observer, const std::function<bool()>& stop_requested,
+         LockPolicy policy)
       : settings_(settings),
         device_(std::move(device)),
-        display_(display),
-        stop_requested_(stop_requested) {}
+        observer_(observer),
+        stop_requested_(stop_requested),
+        policy_(policy) {}
 
   // Cancelled when a stop was requested.
   absl::Status RunTask(const Task& task, RunnerResult* result) {
-    const std::string path =
-        RecordPath(settings_.results_dir, task.experiment->name(),
-                   task.run.slug, task.seed);
-    if (settings_.resume) {
-      auto existing = ReadRecord(path);
-      if (existing.ok() && IsSameRun(*existing, task)) {
-        ++result->kept;
-        display_.EndRun("kept: " + Describe(*task.experiment, *existing));
-        result->records.push_back(*std::move(existing));
-        return absl::OkStatus();
-      }
+    if (KeepDone(task, result)) return absl::OkStatus();
+    LIPSCHITZ_ASSIGN_OR_RETURN(const std::optional<RunLock> lock, Lock(task));
+    if (!lock) {
+      ++result->locked;
+      observer_.EndRun("left to another process, which runs it");
+      return absl::OkStatus();
     }
+    // Another process may have finished it meanwhile.
+    if (KeepDone(task, result)) return absl::OkStatus();
     LIPSCHITZ_ASSIGN_OR_RETURN(Record record, Execute(task));
     LIPSCHITZ_RETURN_IF_ERROR(WriteRecord(settings_.results_dir, record));
     // A run that failed may be mended; its training is kept.
@@ -88,12 +86,44 @@ class Runner {
     }
     ++result->executed;
     if (!record.ok()) ++result->failed;
-    display_.EndRun(Describe(*task.experiment, record));
+    observer_.EndRun(Describe(*task.experiment, record));
     result->records.push_back(std::move(record));
     return absl::OkStatus();
   }
 
  private:
+  // Whether the task's record is there, and is kept.
+  bool KeepDone(const Task& task, RunnerResult* result) {
+    if (!settings_.resume) return false;
+    auto existing =
+        ReadRecord(TaskPath(settings_.results_dir, "records", task, ".json"));
+    if (!existing.ok() || !IsDone(*existing, task)) return false;
+    ++result->kept;
+    observer_.EndRun("kept: " + Describe(*task.experiment, *existing));
+    result->records.push_back(*std::move(existing));
+    return true;
+  }
+
+  // None where another process has it and the policy is to skip such runs.
+  absl::StatusOr<std::optional<RunLock>> Lock(const Task& task) {
+    const std::string path =
+        TaskPath(settings_.results_dir, "locks", task, ".lock");
+    for (bool told = false;; told = true) {
+      LIPSCHITZ_ASSIGN_OR_RETURN(std::optional<RunLock> lock,
+                                 RunLock::TryTake(path));
+      if (lock || policy_ == LockPolicy::kSkip) return lock;
+      if (stop_requested_ && stop_requested_()) {
+        return absl::CancelledError("stopped");
+      }
+      if (!told) {
+        observer_.Notice(absl::StrCat("another process runs ", task.run.label,
+                                      ", seed ", task.seed,
+                                      ": waiting for it (", path, ")"));
+      }
+      std::this_thread::sleep_for(kLockPoll);
+    }
+  }
+
   absl::StatusOr<Record> Execute(const Task& task) {
     SetSeed(task.seed);
     RunContext context;
@@ -107,10 +137,10 @@ class Runner {
     context.checkpoint.resume = settings_.resume;
     context.checkpoint.every_steps = settings_.checkpoint_steps;
     context.progress = [this](const TrainingProgress& progress) {
-      display_.Step(progress);
+      observer_.Step(progress);
     };
     context.notice = [this](const std::string& sentence) {
-      display_.Notice(sentence);
+      observer_.Notice(sentence);
     };
     context.stop_requested = stop_requested_;
 
@@ -155,24 +185,26 @@ class Runner {
 
   const CommonSettings& settings_;
   std::string device_;
-  ProgressDisplay& display_;
+  RunObserver& observer_;
   const std::function<bool()>& stop_requested_;
+  LockPolicy policy_;
 };
 
 }  // namespace
 
 absl::StatusOr<RunnerResult> RunTasks(
     const std::vector<Task>& tasks, const CommonSettings& settings,
-    ProgressDisplay& display, const std::function<bool()>& stop_requested) {
+    RunObserver& observer, const std::function<bool()>& stop_requested,
+    LockPolicy policy) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckResultsDir(settings.results_dir));
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::string device,
                              ResolveDevice(settings.device));
   SetThreads(settings.threads);
   KeepFreedMemory();
-  Runner runner(settings, device, display, stop_requested);
+  Runner runner(settings, device, observer, stop_requested, policy);
   RunnerResult result;
   for (size_t i = 0; i < tasks.size(); ++i) {
-    display.BeginRun(
+    observer.BeginRun(
         static_cast<int>(i) + 1, static_cast<int>(tasks.size()),
         absl::StrCat(tasks[i].run.label, ", seed ", tasks[i].seed));
     const absl::Status status = stop_requested && stop_requested()
@@ -185,6 +217,17 @@ absl::StatusOr<RunnerResult> RunTasks(
     LIPSCHITZ_RETURN_IF_ERROR(status);
   }
   return result;
+}
+
+std::string TaskName(const Task& task) {
+  return absl::StrCat(task.experiment->name(), "/", task.run.slug, "-s",
+                      task.seed);
+}
+
+bool IsDone(const Record& record, const Task& task) {
+  return record.ok() && record.preset == PresetName(task.preset) &&
+         record.seed == task.seed && record.variant == task.run.variant &&
+         record.dataset == task.run.dataset && record.config == task.run.config;
 }
 
 absl::Status CheckResultsDir(const std::string& results_dir) {

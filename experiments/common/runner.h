@@ -21,12 +21,19 @@ struct Task {
   uint64_t seed;
 };
 
+// What is done about a run that another process is at work on.
+enum class LockPolicy {
+  kWait,  // until it is done
+  kSkip,
+};
+
 struct RunnerResult {
   // Of this call and kept ones, in the order of the tasks.
   std::vector<Record> records;
   int executed = 0;
   int kept = 0;  // had an ok record of the same configuration already
   int failed = 0;
+  int locked = 0;  // left to another process
   // A stop was requested before every task was done.
   bool interrupted = false;
 };
@@ -35,10 +42,19 @@ struct RunnerResult {
 // configuration is ok is kept, and an unfinished training goes on from its
 // checkpoint. A run that fails leaves a failed record and does not stop the
 // others; an error is returned only when a record or a checkpoint cannot be
-// written.
+// written. A run is locked (RESULTS_DIR/locks) while it is at work, so that
+// several processes may share one folder.
 absl::StatusOr<RunnerResult> RunTasks(
     const std::vector<Task>& tasks, const CommonSettings& settings,
-    ProgressDisplay& display, const std::function<bool()>& stop_requested);
+    RunObserver& observer, const std::function<bool()>& stop_requested,
+    LockPolicy policy = LockPolicy::kWait);
+
+// EXPERIMENT/SLUG-sSEED: a task's name in the paths of its files.
+std::string TaskName(const Task& task);
+
+// Whether `record` is what `task` would find: an ok one of the same
+// configuration.
+bool IsDone(const Record& record, const Task& task);
 
 // InvalidArgument, naming the folder and the reason, unless files can be
 // written below `results_dir`.

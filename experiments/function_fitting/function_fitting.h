@@ -59,6 +59,10 @@ class FunctionFittingExperiment : public Experiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  private:
   FunctionFittingSettings settings_;
 };

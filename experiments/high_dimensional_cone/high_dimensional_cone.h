@@ -25,6 +25,10 @@ class HighDimensionalConeExperiment : public CriticExperiment {
   std::optional<std::string> MetricFor(const Anchor& anchor,
                                        const Record& record) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  protected:
   absl::StatusOr<std::vector<CriticRun>> Runs(
       const CommonSettings& common) const override;

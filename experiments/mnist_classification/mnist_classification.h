@@ -43,6 +43,10 @@ class MnistClassificationExperiment : public Experiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  private:
   ClassificationSettings settings_;
 };

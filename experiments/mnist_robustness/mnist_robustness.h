@@ -61,6 +61,10 @@ class MnistRobustnessExperiment : public Experiment {
   std::optional<std::string> MetricFor(const Anchor& anchor,
                                        const Record& record) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  private:
   RobustnessSettings settings_;
 };

@@ -56,6 +56,10 @@ class OrthonormalTrainingExperiment : public Experiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  private:
   OrthonormalTrainingSettings settings_;
 };

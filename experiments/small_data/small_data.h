@@ -44,6 +44,10 @@ class SmallDataExperiment : public Experiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  private:
   SmallDataSettings settings_;
 };

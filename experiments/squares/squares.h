@@ -19,6 +19,10 @@ class SquaresExperiment : public CriticExperiment {
 
   std::string name() const override { return "squares"; }
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  protected:
   absl::StatusOr<std::vector<CriticRun>> Runs(
       const CommonSettings& common) const override;

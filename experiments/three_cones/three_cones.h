@@ -23,6 +23,10 @@ class ThreeConesExperiment : public CriticExperiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  protected:
   absl::StatusOr<std::vector<CriticRun>> Runs(
       const CommonSettings& common) const override;

@@ -21,6 +21,10 @@ class TransportAccuracyExperiment : public CriticExperiment {
   std::string name() const override { return "transport_accuracy"; }
   std::string headline_metric() const override { return "estimate_over_exact"; }
 
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
+
  protected:
   absl::StatusOr<std::vector<CriticRun>> Runs(
       const CommonSettings& common) const override;

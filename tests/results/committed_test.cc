@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/common/experiment.h"
+#include "experiments/common/overview.h"
 #include "experiments/common/record.h"
 #include "experiments/registry.h"
 #include "gtest/gtest.h"
@@ -38,6 +39,11 @@ TEST(CommittedResults, TablesAreWhatTheRecordsGive) {
     EXPECT_EQ(ReadAll(stem + ".md"), table.ToMarkdown());
     EXPECT_EQ(ReadAll(stem + ".csv"), table.ToCsv());
   }
+}
+
+TEST(CommittedResults, ReportIsWhatTheRecordsGive) {
+  EXPECT_EQ(ReadAll(testing::DataFile("results/README.md")),
+            OverviewPage(AllExperiments(), testing::DataFile("results")));
 }
 
 TEST(CommittedResults, NoEstimateOfAnyVariantBreaksItsCertificate) {

@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -43,6 +42,25 @@ std::string Content(const std::string& path) {
   _exit(127);
 }
 
+bool HasEnded(pid_t child) {
+  siginfo_t info = {};
+  return waitid(P_PID, static_cast<id_t>(child), &info,
+                WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == child;
+}
+
+// Until the child is to get its signal, or needs none any more.
+void WaitForTheMoment(pid_t child, const ProcessOptions& options) {
+  if (options.kill_when_exists.empty()) {
+    std::this_thread::sleep_for(options.kill_after);
+    return;
+  }
+  while (!HasEnded(child) &&
+         !std::filesystem::exists(options.kill_when_exists)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 }  // namespace
 
 ProcessResult RunProcess(const std::vector<std::string>& arguments,
@@ -59,10 +77,10 @@ ProcessResult RunProcess(const std::vector<std::string>& arguments,
   const pid_t child = fork();
   if (child == 0) Execute(&pointers, options, output, error);
   std::thread killer;
-  if (options.kill_after.count() > 0) {
+  if (options.kill_after.count() > 0 || !options.kill_when_exists.empty()) {
     killer = std::thread([&] {
-      std::this_thread::sleep_for(options.kill_after);
-      kill(child, SIGKILL);
+      WaitForTheMoment(child, options);
+      kill(child, options.kill_signal);
     });
   }
   int state = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,8 +15,12 @@ struct ProcessOptions {
   // Largest file that the process may write, in bytes; 0: no limit. Writing
   // more fails as on a full disk.
   long largest_file = 0;
-  // SIGKILL after so long; 0: never.
+  // A signal after so long; 0: never.
   std::chrono::milliseconds kill_after{0};
+  // The signal instead as soon as there is such a file or folder; empty: does
+  // not matter.
+  std::string kill_when_exists;
+  int kill_signal = SIGKILL;
 };
 
 struct ProcessResult {

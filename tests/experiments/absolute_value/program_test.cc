@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/testing/digits.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
@@ -19,7 +18,6 @@ using testing::NewFolder;
 using testing::ProcessOptions;
 using testing::ProcessResult;
 using testing::RunProcess;
-using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
 constexpr char kSlug[] = "bjorck-2x-maxmin-smoke";
@@ -344,49 +342,6 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
   for (size_t i = 0; i < names.size(); ++i) {
     EXPECT_EQ(ReadAll(results + names[i]), before[i]) << names[i];
   }
-}
-
-TEST(Reproduce, RunsEveryVariantOnceAndGoesOnAfterAKill) {
-  const std::string results = NewFolder("results");
-  const std::string data = SyntheticMnist(NewFolder("data"), 500, 50);
-  const std::vector<std::string> command = {DataFile("experiments/reproduce"),
-                                            "--preset=smoke",
-                                            "--seeds=2",
-                                            "--threads=1",
-                                            "--device=cpu",
-                                            "--dataset=mnist",
-                                            "--data_dir=" + data,
-                                            "--results_dir=" + results};
-  ProcessOptions options;
-  options.kill_after = std::chrono::milliseconds(1500);
-  RunProcess(command, options);
-  const ProcessResult whole = RunProcess(command);
-  ASSERT_EQ(whole.exit_status, 0) << whole.standard_error;
-  int records = 0;
-  int temporaries = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/absolute_value")) {
-    // The kill may have come while a record was written: it left that file
-    // under its temporary name, never half a record.
-    if (entry.path().extension() == ".tmp") {
-      ++temporaries;
-      continue;
-    }
-    EXPECT_EQ(entry.path().extension(), ".json") << entry.path();
-    EXPECT_EQ(Result(entry.path())["status"], "ok");
-    ++records;
-  }
-  EXPECT_EQ(records, 2 * 8 * 5 * 3);
-  EXPECT_LE(temporaries, 1);
-  const ProcessResult again = RunProcess(command);
-  EXPECT_EQ(again.exit_status, 0);
-  // With 34 of function_fitting, 16 of three_cones, 18 of
-  // high_dimensional_cone, 24 of squares, 36 of transport_accuracy, 24 of
-  // orthonormal_training, 70 of mnist_classification, 36 of mnist_robustness,
-  // 32 of small_data, 8 of wgan, 24 of wasserstein_estimation, 40 of
-  // gradient_norm, 12 of activation_statistics and 10 of interpretability.
-  EXPECT_TRUE(Contains(again.standard_output, "0 runs done, 624 kept"))
-      << again.standard_output;
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "experiments/common/experiment.h"
 #include "experiments/common/progress.h"
 #include "experiments/common/record.h"
+#include "experiments/common/run_lock.h"
 #include "experiments/common/settings.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -493,6 +494,65 @@ TEST(StopTest, AfterTheLastRunIsNoInterruption) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_FALSE(result->interrupted);
   EXPECT_EQ(result->executed, 1);
+}
+
+std::string LockPath(const std::string& slug) {
+  return Folder() + "/locks/fake/" + slug + "-s0.lock";
+}
+
+TEST(LockTest, IsHeldDuringTheRunAndGoneAfterIt) {
+  FakeExperiment experiment;
+  bool free = true;
+  experiment.runs = {FakeRun("a", [&](const RunContext&) {
+    free = RunLock::TryTake(LockPath("a"))->has_value();
+    return RunOutcome();
+  })};
+  ASSERT_TRUE(RunAll(experiment, Settings()).ok());
+  EXPECT_FALSE(free);
+  EXPECT_THAT(FilesBelow(Folder()), ElementsAre("a-s0.json"));
+}
+
+TEST(LockTest, ARunOfAnotherProcessIsSkippedOrWaitedFor) {
+  int executions = 0;
+  FakeExperiment experiment;
+  experiment.runs = {CountingRun("a", &executions)};
+  const std::vector<Task> tasks = {
+      {&experiment, experiment.runs[0], Preset::kQuick, 0}};
+  ProgressDisplay display(ProgressMode::kNone, stderr);
+  auto lock = RunLock::TryTake(LockPath("a"));
+  ASSERT_TRUE(lock.ok() && lock->has_value());
+  auto skipped =
+      RunTasks(tasks, Settings(), display, nullptr, LockPolicy::kSkip);
+  ASSERT_TRUE(skipped.ok()) << skipped.status();
+  EXPECT_EQ(skipped->locked, 1);
+  EXPECT_EQ(executions, 0);
+  EXPECT_THAT(skipped->records, IsEmpty());
+
+  // A stop ends the waiting.
+  int asked = 0;
+  const auto stopped =
+      RunTasks(tasks, Settings(), display, [&] { return ++asked > 1; });
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_TRUE(stopped->interrupted);
+
+  // The other process finishes it while we wait.
+  asked = 0;
+  const auto waited = RunTasks(tasks, Settings(), display, [&] {
+    if (++asked == 2) {
+      Record record;
+      record.experiment = "fake";
+      record.slug = "a";
+      record.variant = experiment.runs[0].variant;
+      record.config = experiment.runs[0].config;
+      record.preset = "quick";
+      EXPECT_TRUE(WriteRecord(Folder(), record).ok());
+      lock->reset();
+    }
+    return false;
+  });
+  ASSERT_TRUE(waited.ok()) << waited.status();
+  EXPECT_EQ(waited->kept, 1);
+  EXPECT_EQ(executions, 0);
 }
 
 TEST(FullDiskTest, CheckpointThatCannotBeWrittenStopsThePlan) {

@@ -1,0 +1,65 @@
+// What it says in the report.
+#include "experiments/common/findings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "experiments/small_data/small_data.h"
+
+namespace lipschitz::experiments {
+
+About SmallDataExperiment::Description() const {
+  return {
+      "A network whose Lipschitz constant is bounded and whose activation "
+      "preserves gradient norms generalises better from few images than a "
+      "standard one.",
+      "LeNets and dense networks are trained on balanced subsets of the "
+      "training images, another one for every seed. The test accuracy of "
+      "constrained networks with MaxMin is compared with that of free ones and "
+      "of dropout.",
+      "All models share one optimiser and one number of steps; the authors' "
+      "two configurations differ in both. Their convolutions are divided by "
+      "the factor that windows overlap by, which the authors leave out."};
+}
+
+std::vector<Finding> SmallDataExperiment::Findings(
+    const std::vector<Record>& records) const {
+  const std::vector<Record> quick = StandardRecords(records, Preset::kQuick);
+  std::vector<Finding> findings;
+  std::vector<Check> better;
+  for (const std::string& dataset : DatasetsOf(quick)) {
+    const std::vector<Record> subsets = OfDataset(quick, dataset);
+    for (const int images : {300, 1000}) {
+      for (const auto& [network, constraint] :
+           {std::pair("lenet", "orthogonal"), {"mlp", "stiefel"}}) {
+        const auto ours = MeanOf(subsets,
+                                 {{"network", network},
+                                  {"constraint", constraint},
+                                  {"activation", "maxmin"},
+                                  {"images", images}},
+                                 "test_accuracy");
+        const auto others = MeansOf(subsets,
+                                    {{"network", network},
+                                     {"constraint", {"none", "dropout"}},
+                                     {"images", images}},
+                                    "test_accuracy");
+        if (!ours || others.empty()) continue;
+        const VariantMean& best = Largest(others);
+        better.push_back(
+            {absl::StrCat(dataset, ", ", images, " images, ", network, ": ",
+                          Text(*ours, 4), " against ", Text(best.summary, 4),
+                          " (", NameOf(best.variant), ")"),
+             ours->mean - best.summary.mean >
+                 std::max(ours->deviation, best.summary.deviation)});
+      }
+    }
+  }
+  AddFinding(
+      "Constrained networks with MaxMin are better than the best free one or "
+      "one with dropout, by more than the larger standard deviation.",
+      name(), better, &findings);
+  return findings;
+}
+
+}  // namespace lipschitz::experiments

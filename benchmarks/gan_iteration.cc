@@ -41,8 +41,8 @@ class Iteration {
     auto gan = WassersteinGan::Create(config);
     TORCH_CHECK(gan.ok(), std::string(gan.status().message()));
     gan_ = *gan;
-    images_ = at::rand({config.batch_size, config.generator.OutputDim()}) * 2 -
-              1;
+    images_ =
+        at::rand({config.batch_size, config.generator.OutputDim()}) * 2 - 1;
   }
 
   void Run() {

@@ -163,8 +163,8 @@ absl::StatusOr<RunOutcome> TrainAndCount(const ClassifierRecipe& recipe,
       TrainedClassifier trained,
       TrainClassifier(recipe, Norm::kL2, data, AccuracyOf, context, probes));
   SequentialImpl& network = *trained.network;
-  LIPSCHITZ_RETURN_IF_ERROR(AddState("trained", network, images,
-                                     sizes.jacobian_images, &outcome));
+  LIPSCHITZ_RETURN_IF_ERROR(
+      AddState("trained", network, images, sizes.jacobian_images, &outcome));
   LIPSCHITZ_ASSIGN_OR_RETURN(const double bound,
                              network.LipschitzBound(Norm::kL2));
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto gradients,
@@ -214,20 +214,19 @@ absl::StatusOr<std::vector<Run>> ActivationStatisticsExperiment::Plan(
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
       Run run;
       run.dataset = data->name;
-      run.label =
-          absl::StrCat(data->name, ", ", name, ", K = ", limit.name);
+      run.label = absl::StrCat(data->name, ", ", name, ", K = ", limit.name);
       run.variant = {
           {"activation", name},
           {"constraint", ConstraintName(recipe.mlp().constraint.kind)},
           {"lipschitz_constant", limit.name}};
       run.config = ConfigOf(recipe, limit, sizes, data->name);
-      run.slug = MakeSlug(
-          absl::StrCat(data->name, "-", name, "-k", limit.name), common.preset,
-          ConfigOf(RecipeOf(standard, activation, limit), limit, standard,
-                   data->name),
-          &run.config);
-      run.execute = [recipe, sizes, data, first = runs.empty()](
-                        const RunContext& context) {
+      run.slug = MakeSlug(absl::StrCat(data->name, "-", name, "-k", limit.name),
+                          common.preset,
+                          ConfigOf(RecipeOf(standard, activation, limit), limit,
+                                   standard, data->name),
+                          &run.config);
+      run.execute = [recipe, sizes, data,
+                     first = runs.empty()](const RunContext& context) {
         if (first) AnnounceNotes(*data, context);
         ImageDataset part = *data;
         part.train = FirstImages(data->train, sizes.train_images);

@@ -53,9 +53,8 @@ absl::StatusOr<double> JacobianVariation(SequentialImpl& network,
         const Linearisation linearisation,
         Linearisation::At(ForwardOf(network), x.to(torch::kDouble)));
     const torch::Tensor jacobians = linearisation.Jacobians();
-    const double mean_square =
-        jacobians.square().sum().item<double>() /
-        static_cast<double>(jacobians.size(0));
+    const double mean_square = jacobians.square().sum().item<double>() /
+                               static_cast<double>(jacobians.size(0));
     const double square_of_mean =
         jacobians.mean(0).square().sum().item<double>();
     // A constant network has no Jacobians that could differ.

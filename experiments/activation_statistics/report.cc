@@ -115,8 +115,8 @@ Panel TrainingPanel(const std::vector<Styled>& lines, const std::string& metric,
 Figure FigureOf(const std::string& dataset,
                 const std::vector<VariantRecords>& groups) {
   Figure figure;
-  figure.title = absl::StrCat(
-      "Units that do the same on nearly all inputs, ", dataset);
+  figure.title =
+      absl::StrCat("Units that do the same on nearly all inputs, ", dataset);
   figure.columns = 3;
   figure.legend_below = true;
   const std::vector<Styled> relu = StyledOf(groups, "relu");
@@ -132,10 +132,10 @@ Figure FigureOf(const std::string& dataset,
   while (figure.panels.size() % 3 != 0) figure.panels.emplace_back();
   figure.panels.push_back(TrainingPanel(
       relu, "undead_rate", "ReLU: units active on 95 % of the inputs"));
-  figure.panels.push_back(TrainingPanel(
-      relu, "fixed_rate", "ReLU: ... on 95 % or on 5 % of them"));
-  figure.panels.push_back(TrainingPanel(
-      maxmin, "fixed_rate", "MaxMin: pairs in one order on 95 %"));
+  figure.panels.push_back(
+      TrainingPanel(relu, "fixed_rate", "ReLU: ... on 95 % or on 5 % of them"));
+  figure.panels.push_back(TrainingPanel(maxmin, "fixed_rate",
+                                        "MaxMin: pairs in one order on 95 %"));
   return figure;
 }
 
@@ -170,23 +170,18 @@ Table ActivationStatisticsTable(const std::vector<Record>& records) {
     const auto metric = [&](const char* name, bool has = true) {
       return has ? Cell(SummariseMetric(group, name)) : Cell(std::string());
     };
-    table.rows.push_back({group.config.value("dataset", ""),
-                          Text(group, "activation"),
-                          Text(group, "lipschitz_constant"),
-                          metric("test_accuracy"),
-                          metric("undead_rate_initial", is_relu),
-                          metric("undead_rate_trained", is_relu),
-                          metric("dead_rate_trained", is_relu),
-                          metric("active_share_trained", is_relu),
-                          metric("first_share_trained", !is_relu),
-                          metric("fixed_rate_initial"),
-                          metric("fixed_rate_trained"),
-                          metric("jacobian_variation_initial"),
-                          metric("jacobian_variation_trained"),
-                          metric("input_gradient_over_k"),
-                          Summarise(seconds),
-                          absl::StrCat(group.ok.size()),
-                          absl::StrCat(group.failed)});
+    table.rows.push_back(
+        {group.config.value("dataset", ""), Text(group, "activation"),
+         Text(group, "lipschitz_constant"), metric("test_accuracy"),
+         metric("undead_rate_initial", is_relu),
+         metric("undead_rate_trained", is_relu),
+         metric("dead_rate_trained", is_relu),
+         metric("active_share_trained", is_relu),
+         metric("first_share_trained", !is_relu), metric("fixed_rate_initial"),
+         metric("fixed_rate_trained"), metric("jacobian_variation_initial"),
+         metric("jacobian_variation_trained"), metric("input_gradient_over_k"),
+         Summarise(seconds), absl::StrCat(group.ok.size()),
+         absl::StrCat(group.failed)});
   }
   table.notes = {absl::StrCat(
       "Undead, dead: share of units that are active on at least 95 %, at most "

@@ -320,8 +320,8 @@ absl::Status DrawFigure(const std::string& path, const Figure& figure) {
         "a figure's name must end in .png or .svg, got '", path, "'"));
   }
   const size_t name = path.rfind('/') + 1;  // 0 without a folder
-  const std::string temporary = absl::StrCat(
-      path.substr(0, name), ".", path.substr(name), ".", getpid());
+  const std::string temporary =
+      absl::StrCat(path.substr(0, name), ".", path.substr(name), ".", getpid());
   const std::string drawing = temporary + ".tmp";
   const std::string script = temporary + ".gp.tmp";
   const std::string errors = temporary + ".err.tmp";

@@ -160,8 +160,8 @@ Json MeasurementJson(const Sizes& sizes) {
 // hidden layer, independent of the layer's d columns, on their span. Its square
 // has the mean d / width.
 double ExpectedInputGradient(int64_t inputs, int64_t width) {
-  return std::sqrt(std::min(1.0, static_cast<double>(inputs) /
-                                     static_cast<double>(width)));
+  return std::sqrt(
+      std::min(1.0, static_cast<double>(inputs) / static_cast<double>(width)));
 }
 
 struct Measured {
@@ -236,9 +236,8 @@ RunOutcome OutcomeOf(const Measured& measured, const MlpConfig& network) {
   outcome.metrics["keeping_layers"] =
       static_cast<double>(measured.trained.keeping_layers);
   outcome.metrics["tightness"] = measured.tightness.tightness;
-  outcome.lipschitz =
-      LipschitzRecord{Norm::kL2, measured.tightness.proven,
-                      measured.tightness.lower.value};
+  outcome.lipschitz = LipschitzRecord{Norm::kL2, measured.tightness.proven,
+                                      measured.tightness.lower.value};
   outcome.verdict = Verdict(measured, network);
   return outcome;
 }
@@ -315,8 +314,8 @@ absl::StatusOr<RunOutcome> RunClassifier(const Sizes& sizes,
   SequentialImpl& network = *trained.network;
   LIPSCHITZ_ASSIGN_OR_RETURN(measured.trained,
                              MeasureGradientFlow(network, points, labels));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      measured.tightness, TightnessOf(network, points, sizes, context.seed));
+  LIPSCHITZ_ASSIGN_OR_RETURN(measured.tightness,
+                             TightnessOf(network, points, sizes, context.seed));
   RunOutcome outcome = OutcomeOf(measured, recipe.mlp());
   outcome.metrics["score"] =
       AccuracyOf(Logits(network, FlatPixels(data.test).to(context.device)),
@@ -386,8 +385,8 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
       return RunCritic(sizes, config, context);
     };
   } else {
-    run.execute = [sizes, recipe = RecipeOf(sizes, chosen), data](
-                      const RunContext& context) {
+    run.execute = [sizes, recipe = RecipeOf(sizes, chosen),
+                   data](const RunContext& context) {
       ImageDataset part = *data;
       part.train = FirstImages(data->train, sizes.train_images);
       part.test = FirstImages(data->test, sizes.test_images);
@@ -396,8 +395,8 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
   }
   // As in the preset; see MakeSlug.
   run.slug = absl::StrCat(variant.task, is_critic ? "" : "-",
-                          is_critic ? "" : data->name, "-", variant.depth,
-                          "x-", variant.constraint, "-", variant.activation);
+                          is_critic ? "" : data->name, "-", variant.depth, "x-",
+                          variant.constraint, "-", variant.activation);
   return run;
 }
 
@@ -440,8 +439,8 @@ absl::StatusOr<std::vector<Run>> GradientNormExperiment::Plan(
               MakeSlug(run.slug, common.preset, standard.config, &run.config);
           if (task == kClassifier && first_of_images) {
             first_of_images = false;
-            run.execute = [data, execute = run.execute](
-                              const RunContext& context) {
+            run.execute = [data,
+                           execute = run.execute](const RunContext& context) {
               AnnounceNotes(*data, context);
               return execute(context);
             };

@@ -38,16 +38,16 @@ absl::StatusOr<Turning> TurnInto(SequentialImpl& network,
   return CatchTorch("turning images", [&]() -> Result {
     Turning turning;
     turning.x = x.detach().clone();
-    turning.steps = torch::full({x.size(0)}, int64_t{-1}, torch::kLong)
-                        .to(x.device());
+    turning.steps =
+        torch::full({x.size(0)}, int64_t{-1}, torch::kLong).to(x.device());
     for (int64_t step = 0;; ++step) {
       {
         const c10::NoGradGuard no_grad;
         const torch::Tensor arrived =
             network.forward(turning.x).argmax(1) == targets;
-        turning.steps = torch::where((turning.steps < 0) & arrived,
-                                     torch::full_like(turning.steps, step),
-                                     turning.steps);
+        turning.steps =
+            torch::where((turning.steps < 0) & arrived,
+                         torch::full_like(turning.steps, step), turning.steps);
       }
       const torch::Tensor left = (turning.steps < 0).nonzero().squeeze(1);
       if (left.numel() == 0 || step == options.most_steps) return turning;
@@ -56,11 +56,9 @@ absl::StatusOr<Turning> TurnInto(SequentialImpl& network,
           const torch::Tensor directions,
           DirectionsTowards(network, points, targets.index_select(0, left),
                             options.temperature));
-      const torch::Tensor lengths =
-          directions.norm(2, {1}, /*keepdim=*/true);
-      const torch::Tensor unit =
-          torch::where(lengths > 0.0, directions / lengths,
-                       torch::zeros_like(directions));
+      const torch::Tensor lengths = directions.norm(2, {1}, /*keepdim=*/true);
+      const torch::Tensor unit = torch::where(
+          lengths > 0.0, directions / lengths, torch::zeros_like(directions));
       turning.x = turning.x.index_copy(
           0, left, (points + options.step * unit).clamp(0.0, 1.0));
     }

@@ -134,8 +134,7 @@ absl::Status AddCorrelations(SequentialImpl& network, const Pairs& pairs,
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const torch::Tensor with_change,
       RankCorrelations(directions.index_select(0, others),
-                       means.index_select(0, at_others.targets) -
-                           at_others.x));
+                       means.index_select(0, at_others.targets) - at_others.x));
   AddMean("correlation_own", with_image, &outcome->metrics);
   AddMean("correlation_size", with_size, &outcome->metrics);
   AddMean("correlation_target", with_change, &outcome->metrics);
@@ -169,9 +168,8 @@ absl::Status AddTurning(SequentialImpl& network, const Pairs& pairs,
       const Turning turning,
       TurnInto(network, others.x, others.targets, options));
   const torch::Tensor arrived = (turning.steps >= 0).nonzero().squeeze(1);
-  outcome->metrics["turned_share"] =
-      static_cast<double>(arrived.numel()) /
-      static_cast<double>(turning.steps.numel());
+  outcome->metrics["turned_share"] = static_cast<double>(arrived.numel()) /
+                                     static_cast<double>(turning.steps.numel());
   const std::optional<int64_t> median = MedianSteps(turning.steps);
   if (median.has_value()) {
     outcome->metrics["median_steps"] = static_cast<double>(*median);
@@ -198,11 +196,10 @@ Json PictureOf(const torch::Tensor& row, const ImageDataset& data) {
   const torch::Tensor grey =
       row.view({data.channels(), -1}).mean(0).to(torch::kDouble).cpu();
   const double largest = grey.abs().max().item<double>();
-  const torch::Tensor whole =
-      (largest > 0.0 ? grey * (100.0 / largest) : grey)
-          .round()
-          .to(torch::kLong)
-          .contiguous();
+  const torch::Tensor whole = (largest > 0.0 ? grey * (100.0 / largest) : grey)
+                                  .round()
+                                  .to(torch::kLong)
+                                  .contiguous();
   const int64_t* const begin = whole.data_ptr<int64_t>();
   return Json(std::vector<int64_t>(begin, begin + whole.numel()));
 }
@@ -291,9 +288,9 @@ absl::StatusOr<std::vector<Run>> InterpretabilityExperiment::Plan(
   sizes.turning.most_steps =
       settings_.most_steps.value_or(sizes.turning.most_steps);
   if (!(sizes.turning.step > 0.0) || sizes.turning.most_steps < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "step must be positive and most_steps at least 1, got ",
-        sizes.turning.step, " and ", sizes.turning.most_steps));
+    return absl::InvalidArgumentError(
+        absl::StrCat("step must be positive and most_steps at least 1, got ",
+                     sizes.turning.step, " and ", sizes.turning.most_steps));
   }
   const std::vector<InterpretedModel> models = InterpretedModels(common.preset);
   std::vector<std::string> known;

@@ -32,8 +32,7 @@ std::vector<VariantRecords> Ordered(const std::vector<Record>& records) {
   std::vector<VariantRecords> groups = GroupByVariant(records);
   const auto key = [](const VariantRecords& group) {
     return std::make_pair(
-        Dataset(group),
-        std::find(kOrder.begin(), kOrder.end(), Model(group)));
+        Dataset(group), std::find(kOrder.begin(), kOrder.end(), Model(group)));
   };
   std::stable_sort(groups.begin(), groups.end(),
                    [&key](const VariantRecords& a, const VariantRecords& b) {
@@ -65,9 +64,8 @@ const Json* PicturesOf(const VariantRecords& group) {
 Figure FigureOf(const std::string& dataset,
                 const std::vector<VariantRecords>& groups) {
   Figure figure;
-  figure.title = absl::StrCat(
-      "What has to change for an image of ", dataset,
-      " to be of each class: red more, blue less");
+  figure.title = absl::StrCat("What has to change for an image of ", dataset,
+                              " to be of each class: red more, blue less");
   figure.panel_width = kPanelSide + 16;
   figure.panel_height = kPanelSide + 14;
   for (const VariantRecords& group : groups) {
@@ -119,18 +117,17 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
       seconds.push_back(record->wall_seconds);
       if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
     }
-    table.rows.push_back({Dataset(group), Model(group),
-                          SummariseMetric(group, "test_accuracy"),
-                          SummariseMetric(group, "correlation_own"),
-                          SummariseMetric(group, "correlation_size"),
-                          SummariseMetric(group, "correlation_target"),
-                          SummariseMetric(group, "median_steps"),
-                          SummariseMetric(group, "turned_share"),
-                          SummariseMetric(group, "median_distance"),
-                          SummariseMetric(group, "judged_share"),
-                          Summarise(bounds), Summarise(seconds),
-                          absl::StrCat(group.ok.size()),
-                          absl::StrCat(group.failed)});
+    table.rows.push_back(
+        {Dataset(group), Model(group), SummariseMetric(group, "test_accuracy"),
+         SummariseMetric(group, "correlation_own"),
+         SummariseMetric(group, "correlation_size"),
+         SummariseMetric(group, "correlation_target"),
+         SummariseMetric(group, "median_steps"),
+         SummariseMetric(group, "turned_share"),
+         SummariseMetric(group, "median_distance"),
+         SummariseMetric(group, "judged_share"), Summarise(bounds),
+         Summarise(seconds), absl::StrCat(group.ok.size()),
+         absl::StrCat(group.failed)});
   }
   table.notes = {absl::StrCat(
       "Direction: minus the gradient of the cross-entropy towards a class, "

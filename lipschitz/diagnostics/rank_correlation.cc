@@ -49,17 +49,17 @@ absl::StatusOr<at::Tensor> RankCorrelations(const at::Tensor& a,
     LIPSCHITZ_RETURN_IF_ERROR(Check(a));
     LIPSCHITZ_RETURN_IF_ERROR(Check(b));
     if (a.sizes() != b.sizes()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "rank correlation: the sides are (", a.size(0), ", ", a.size(1),
-          ") and (", b.size(0), ", ", b.size(1), ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("rank correlation: the sides are (", a.size(0), ", ",
+                       a.size(1), ") and (", b.size(0), ", ", b.size(1), ")"));
     }
     const at::Tensor u = CentredRanks(a);
     const at::Tensor v = CentredRanks(b);
     const at::Tensor norms = (u.square().sum(1) * v.square().sum(1)).sqrt();
     const at::Tensor correlations = ((u * v).sum(1) / norms).clamp(-1.0, 1.0);
-    return at::where(norms > 0.0, correlations,
-                     at::full_like(correlations,
-                                   std::numeric_limits<double>::quiet_NaN()));
+    return at::where(
+        norms > 0.0, correlations,
+        at::full_like(correlations, std::numeric_limits<double>::quiet_NaN()));
   });
 }
 

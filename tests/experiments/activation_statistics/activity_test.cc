@@ -74,8 +74,7 @@ TEST(JacobianVariationTest, IsZeroForAnAffineMapAlone) {
   Sequential absolute =
       Chain({Affine(Matrix({{1}})).ptr(),
              std::make_shared<ActivationImpl>(ActivationSpec::Abs())});
-  const auto some =
-      JacobianVariation(*absolute, Matrix({{1}, {2}, {3}, {-1}}));
+  const auto some = JacobianVariation(*absolute, Matrix({{1}, {2}, {3}, {-1}}));
   ASSERT_TRUE(some.ok()) << some.status();
   EXPECT_NEAR(*some, 0.75, 1e-12);
 }

@@ -36,9 +36,9 @@ bool KeepsWith(ConstraintKind kind, int64_t inputs, int64_t outputs,
 }
 
 TEST(KeepsGradientNormTest, OrthonormalRowsDo) {
-  for (const ConstraintKind kind : {ConstraintKind::kStiefel,
-                                    ConstraintKind::kPolar,
-                                    ConstraintKind::kBjorck}) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kStiefel, ConstraintKind::kPolar,
+        ConstraintKind::kBjorck}) {
     EXPECT_TRUE(KeepsWith(kind, 5, 5));
     EXPECT_TRUE(KeepsWith(kind, 5, 3));
     EXPECT_FALSE(KeepsWith(kind, 3, 5));
@@ -73,8 +73,7 @@ TEST(MeasureGradientFlowTest, ByHand) {
   EXPECT_EQ(flow->keeping_deviation, 0.0);
   ASSERT_EQ(flow->layers.size(), 3u);
   EXPECT_EQ(flow->layers[0].mean, 2.0);
-  EXPECT_TRUE(
-      TensorsNear(flow->singular_values, Matrix({{2}, {2}}), 1e-12));
+  EXPECT_TRUE(TensorsNear(flow->singular_values, Matrix({{2}, {2}}), 1e-12));
 }
 
 TEST(MeasureGradientFlowTest, NormsAreKeptFromTheOutputToTheWideningLayer) {
@@ -86,9 +85,8 @@ TEST(MeasureGradientFlowTest, NormsAreKeptFromTheOutputToTheWideningLayer) {
       const int64_t inputs = widens ? 2 : 12;
       Sequential network =
           RandomMlp(3, {inputs, 8, 8, 8, 3}, spec, ConstraintKind::kStiefel);
-      const auto flow =
-          MeasureGradientFlow(*network, at::randn({30, inputs}),
-                              at::randint(0, 3, {30}, at::kLong));
+      const auto flow = MeasureGradientFlow(*network, at::randn({30, inputs}),
+                                            at::randint(0, 3, {30}, at::kLong));
       ASSERT_TRUE(flow.ok()) << flow.status();
       EXPECT_EQ(flow->keeping_layers, widens ? 6 : 7);
       EXPECT_LE(flow->keeping_deviation, 1e-10);

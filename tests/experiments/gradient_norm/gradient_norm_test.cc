@@ -24,10 +24,10 @@ using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
 ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(flags.begin(),
-               {DataFile("experiments/gradient_norm/gradient_norm"),
-                "--device=cpu", "--threads=1", "--preset=smoke",
-                "--dataset=mnist"});
+  flags.insert(
+      flags.begin(),
+      {DataFile("experiments/gradient_norm/gradient_norm"), "--device=cpu",
+       "--threads=1", "--preset=smoke", "--dataset=mnist"});
   return RunProcess(flags);
 }
 

@@ -36,8 +36,7 @@ TEST(DirectionsTowardsTest, AreThoseOfTheCrossEntropy) {
   const at::Tensor x = Matrix({{0.1, 0.2, 0.3}, {1, -1, 0}, {0, 0, 0}});
   const at::Tensor targets = Labels({0, 1, 1});
   const double temperature = 1.7;
-  const auto directions =
-      DirectionsTowards(*network, x, targets, temperature);
+  const auto directions = DirectionsTowards(*network, x, targets, temperature);
   ASSERT_TRUE(directions.ok()) << directions.status();
   const at::Tensor probabilities =
       at::softmax(temperature * at::matmul(x, w.t()), 1);
@@ -67,19 +66,17 @@ TEST(DirectionsTowardsTest, LeadThere) {
 class TurnIntoTest : public ::testing::Test {
  protected:
   TurnIntoTest()
-      : network_(Chain({Affine(Matrix({{1, 0}, {-1, 0}}),
-                               Matrix({{0, 1}})[0])
-                            .ptr()})) {}
+      : network_(Chain(
+            {Affine(Matrix({{1, 0}, {-1, 0}}), Matrix({{0, 1}})[0]).ptr()})) {}
   Sequential network_;
 };
 
 TEST_F(TurnIntoTest, CountsStepsOfFixedLength) {
   TurningOptions options;
   options.step = 0.1;
-  const auto turning =
-      TurnInto(*network_, Matrix({{0.22, 0.7}, {0.8, 0.3}, {0.9, 0.1}})
-                              .to(at::kFloat),
-               Labels({0, 0, 1}), options);
+  const auto turning = TurnInto(
+      *network_, Matrix({{0.22, 0.7}, {0.8, 0.3}, {0.9, 0.1}}).to(at::kFloat),
+      Labels({0, 0, 1}), options);
   ASSERT_TRUE(turning.ok()) << turning.status();
   // From 0.22 to above 0.5 three steps; nothing to do; from 0.9 to below 0.5
   // five, since four end at the tie or beside it.

@@ -27,10 +27,10 @@ using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
 ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(flags.begin(),
-               {DataFile("experiments/interpretability/interpretability"),
-                "--device=cpu", "--threads=1", "--preset=smoke",
-                "--dataset=mnist"});
+  flags.insert(
+      flags.begin(),
+      {DataFile("experiments/interpretability/interpretability"),
+       "--device=cpu", "--threads=1", "--preset=smoke", "--dataset=mnist"});
   return RunProcess(flags);
 }
 
@@ -114,9 +114,8 @@ TEST(Interpretability, EveryNetworkIsTurnedAndPictured) {
 TEST(Interpretability, FiguresComeFromTheFirstSeedAlone) {
   const std::string results = NewFolder("results");
   const std::string data = SyntheticMnist(NewFolder("data"), 500, 60);
-  const std::vector<std::string> flags = {"--data_dir=" + data,
-                                          "--results_dir=" + results,
-                                          "--model=standard,l2"};
+  const std::vector<std::string> flags = {
+      "--data_dir=" + data, "--results_dir=" + results, "--model=standard,l2"};
   const auto with_seed = [&](const std::string& seed) {
     auto all = flags;
     all.push_back("--seed=" + seed);
@@ -131,8 +130,8 @@ TEST(Interpretability, FiguresComeFromTheFirstSeedAlone) {
   EXPECT_FALSE(std::filesystem::exists(figure));
   ASSERT_EQ(with_seed("0"), 0);
   EXPECT_TRUE(std::filesystem::exists(figure));
-  EXPECT_TRUE(std::filesystem::exists(
-      results + "/tables/interpretability_smoke.md"));
+  EXPECT_TRUE(
+      std::filesystem::exists(results + "/tables/interpretability_smoke.md"));
   // A picture for seed 0 is small.
   for (const auto& entry : std::filesystem::directory_iterator(
            results + "/records/interpretability")) {

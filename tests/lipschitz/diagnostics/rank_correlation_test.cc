@@ -99,9 +99,9 @@ TEST(RankCorrelationsTest, BadInputIsAnError) {
   EXPECT_TRUE(FailsWith(RankCorrelations(at::rand({0, 3}), at::rand({0, 3})),
                         invalid, {}));
   EXPECT_TRUE(FailsWith(RankCorrelations(at::rand({1, 3}), {}), invalid, {}));
-  EXPECT_TRUE(FailsWith(RankCorrelations(Matrix({{1, std::nan("")}}),
-                                         Matrix({{1, 2}})),
-                        invalid, {"not a number"}));
+  EXPECT_TRUE(
+      FailsWith(RankCorrelations(Matrix({{1, std::nan("")}}), Matrix({{1, 2}})),
+                invalid, {"not a number"}));
 }
 
 }  // namespace

@@ -322,7 +322,7 @@ TEST(EstimateWasserstein, ShowsTheCriticBeforeItsFirstStep) {
   config.steps = 20;
   const torch::Tensor p = Points(40, 4, 1);
   const torch::Tensor q = Points(40, 4, 2);
-  MlpConfig network = config.network;
+  MlpConfig network = config.mlp();
   network.input_dim = 4;
   torch::manual_seed(3);
   Sequential untrained = *MakeMlp(network);

@@ -112,12 +112,15 @@ absl::StatusOr<Trained> TrainCritic(const CriticSpec& spec,
     trained.training = std::move(free.training);
     return trained;
   }
+  WassersteinHooks hooks;
+  hooks.progress = context.progress;
+  hooks.notice = context.notice;
+  hooks.stop_requested = context.stop_requested;
   // Tested on the few images here, and by the caller on those that count.
   LIPSCHITZ_ASSIGN_OR_RETURN(
       WassersteinEstimate estimate,
-      EstimateWasserstein(
-          training, samples.exact_samples, ConfigFor(spec, network, context),
-          {context.progress, context.notice, context.stop_requested}));
+      EstimateWasserstein(training, samples.exact_samples,
+                          ConfigFor(spec, network, context), hooks));
   trained.critic = {estimate.critic, estimate.shift, estimate.scale};
   trained.training = std::move(estimate.training);
   return trained;

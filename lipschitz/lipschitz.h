@@ -42,6 +42,7 @@
 #include "lipschitz/diagnostics/layer_gradients.h"
 #include "lipschitz/diagnostics/linearisation.h"
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
+#include "lipschitz/diagnostics/rank_correlation.h"
 #include "lipschitz/diagnostics/weight_spectrum.h"
 #include "lipschitz/layers/chain.h"
 #include "lipschitz/layers/constraint.h"

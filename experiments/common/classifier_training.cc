@@ -17,6 +17,7 @@
 #include "lipschitz/attacks/attack.h"
 #include "lipschitz/attacks/feasible_set.h"
 #include "lipschitz/attacks/objective.h"
+#include "lipschitz/base/evaluation_mode.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/data/random.h"
@@ -277,7 +278,8 @@ Metrics AccuracyOf(const torch::Tensor& logits, const torch::Tensor& labels) {
 
 absl::StatusOr<TrainedClassifier> TrainClassifier(
     const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
-    const Validation& validate, const RunContext& context) {
+    const Validation& validate, const RunContext& context,
+    const ClassifierProbes& probes) {
   LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
   LIPSCHITZ_ASSIGN_OR_RETURN(const Parts parts, Divide(recipe, data, context));
   BatchesConfig batching;
@@ -293,6 +295,10 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
   Sequential& network = result.network;
   const torch::Device device(context.device);
   network->to(device);
+  if (probes.initial) {
+    const EvaluationMode evaluation(*network);
+    LIPSCHITZ_RETURN_IF_ERROR(probes.initial(*network));
+  }
   torch::optim::Adam optimizer(network->parameters(),
                                torch::optim::AdamOptions(recipe.learning_rate));
   RandomSource random(StreamSeed(context.seed, kNoiseStream));
@@ -345,6 +351,11 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     }
     Metrics metrics = validation_metrics();
     metrics["epoch"] = static_cast<double>(step / batches.steps_per_epoch());
+    if (probes.epoch) {
+      const EvaluationMode evaluation(*network);
+      LIPSCHITZ_ASSIGN_OR_RETURN(const Metrics seen, probes.epoch(*network));
+      metrics.insert(seen.begin(), seen.end());
+    }
     return metrics;
   };
   hooks.progress = context.progress;

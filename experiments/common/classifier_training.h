@@ -69,6 +69,15 @@ struct ClassifierRecipe {
 using Validation = std::function<Metrics(const torch::Tensor& logits,
                                          const torch::Tensor& labels)>;
 
+// What else is looked at while a network trains: it is in evaluation mode
+// meanwhile, and must be left as it is found, LibTorch's default generator too.
+struct ClassifierProbes {
+  // Optional: of the network before its first step.
+  std::function<absl::Status(SequentialImpl& network)> initial;
+  // Optional: once per epoch, for the history.
+  std::function<absl::StatusOr<Metrics>(SequentialImpl& network)> epoch;
+};
+
 struct TrainedClassifier {
   // In evaluation mode, finished (LayerImpl::AfterTraining).
   Sequential network{nullptr};
@@ -87,7 +96,8 @@ struct TrainedClassifier {
 // them).
 absl::StatusOr<TrainedClassifier> TrainClassifier(
     const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
-    const Validation& validate, const RunContext& context);
+    const Validation& validate, const RunContext& context,
+    const ClassifierProbes& probes = {});
 
 // Writes the finished network (SaveModel) with what a user should know of it:
 // the experiment, `model` (its name), the norm that the experiment certifies it

@@ -121,8 +121,10 @@ absl::StatusOr<RunOutcome> Execute(const CriticRun& run,
   config.seed = context.seed;
   config.device = context.device;
   config.checkpoint = context.checkpoint;
-  const WassersteinHooks hooks = {context.progress, context.notice,
-                                  context.stop_requested};
+  WassersteinHooks hooks;
+  hooks.progress = context.progress;
+  hooks.notice = context.notice;
+  hooks.stop_requested = context.stop_requested;
   LIPSCHITZ_ASSIGN_OR_RETURN(const CriticProblem problem,
                              run.problem(context.seed));
   auto estimated =

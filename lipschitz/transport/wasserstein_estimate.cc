@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/evaluation_mode.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/losses/dual_wasserstein.h"
@@ -242,6 +243,10 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
   const torch::Device device(config.device);
   const auto on_device = [&](const torch::Tensor& x) { return x.to(device); };
   critic->to(device);
+  if (hooks.initial) {
+    const EvaluationMode evaluation(*critic);
+    LIPSCHITZ_RETURN_IF_ERROR(hooks.initial(*critic));
+  }
   BestSoFar model(critic.ptr());
   const auto optimizer = MakeOptimizer(config, critic->parameters());
   RandomSource random(StreamSeed(config.seed, kTrainingStream));

@@ -88,6 +88,8 @@ struct WassersteinHooks {
   std::function<void(const TrainingProgress&)> progress;
   std::function<void(const std::string&)> notice;
   std::function<bool()> stop_requested;
+  // Optional: looks at the critic, in evaluation mode, before its first step.
+  std::function<absl::Status(SequentialImpl& critic)> initial;
 };
 
 struct WassersteinEstimate {

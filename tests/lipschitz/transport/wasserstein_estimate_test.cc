@@ -255,6 +255,40 @@ TEST(EstimateWasserstein, ResumesWhereItWasStopped) {
   }
 }
 
+TEST(EstimateWasserstein, ShowsTheCriticBeforeItsFirstStep) {
+  WassersteinConfig config = Small();
+  config.batch_size = 16;
+  config.steps = 20;
+  const torch::Tensor p = Points(40, 4, 1);
+  const torch::Tensor q = Points(40, 4, 2);
+  MlpConfig network = config.network;
+  network.input_dim = 4;
+  torch::manual_seed(3);
+  Sequential untrained = *MakeMlp(network);
+  untrained->eval();
+
+  torch::manual_seed(3);
+  const auto undisturbed = EstimateWasserstein(p, q, config);
+  ASSERT_TRUE(undisturbed.ok()) << undisturbed.status();
+  int seen = 0;
+  WassersteinHooks hooks;
+  hooks.initial = [&](SequentialImpl& critic) {
+    ++seen;
+    EXPECT_FALSE(critic.is_training());
+    EXPECT_TRUE(critic.forward(p).equal(untrained->forward(p)));
+    return absl::OkStatus();
+  };
+  torch::manual_seed(3);
+  const auto watched = EstimateWasserstein(p, q, config, hooks);
+  ASSERT_TRUE(watched.ok()) << watched.status();
+  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(watched->estimate.value, undisturbed->estimate.value);
+
+  hooks.initial = [](SequentialImpl&) { return absl::DataLossError("looked"); };
+  EXPECT_TRUE(FailsWith(EstimateWasserstein(p, q, config, hooks),
+                        absl::StatusCode::kDataLoss, {"looked"}));
+}
+
 TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
   const torch::Tensor p = Points(20, 2, 1);
   const auto invalid = absl::StatusCode::kInvalidArgument;

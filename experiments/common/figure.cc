@@ -192,6 +192,100 @@ void AppendMapPanel(const Panel& panel, int index, std::string* script) {
   absl::StrAppend(script, "unset pm3d\nunset contour\nset key\nset colorbox\n");
 }
 
+struct Size {
+  double width = 0.0;
+  double height = 0.0;
+};
+
+int ColumnsOf(const Figure& figure) { return std::max(1, figure.columns); }
+
+int RowsOf(const Figure& figure) {
+  const int panels = static_cast<int>(figure.panels.size());
+  return std::max(1, (panels + ColumnsOf(figure) - 1) / ColumnsOf(figure));
+}
+
+// Of the whole figure, in pixels.
+Size SizeOf(const Figure& figure) {
+  return {static_cast<double>(ColumnsOf(figure) * figure.panel_width),
+          static_cast<double>(RowsOf(figure) *
+                                  (figure.panel_height + LegendHeight(figure)) +
+                              kTitleHeight)};
+}
+
+// Margins of the figure's panel `index` in which pixels are squares: gnuplot's
+// own would differ from panel to panel.
+std::string PictureMargins(const Figure& figure, int index, int columns,
+                           int rows) {
+  constexpr double kLeft = 18.0;  // the label of y
+  constexpr double kTop = 18.0;   // the title
+  constexpr double kRest = 2.0;
+  const Size whole = SizeOf(figure);
+  const Size cell = {static_cast<double>(figure.panel_width),
+                     (whole.height - kTitleHeight) / RowsOf(figure)};
+  const double pixel =
+      std::max(0.1, std::min((cell.width - kLeft - kRest) / columns,
+                             (cell.height - kTop - kRest) / rows));
+  // From the left and from the top.
+  const int column = index % ColumnsOf(figure);
+  const int row = index / ColumnsOf(figure);
+  const double left = column * cell.width + kLeft;
+  const double top = kTitleHeight + row * cell.height + kTop;
+  return absl::StrFormat(
+      "set lmargin at screen %.6f\nset rmargin at screen %.6f\n"
+      "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
+      left / whole.width, (left + pixel * columns) / whole.width,
+      1.0 - top / whole.height, 1.0 - (top + pixel * rows) / whole.height);
+}
+
+// A panel with a picture, whose settings end with it.
+void AppendPicturePanel(const Figure& figure, int index, std::string* script) {
+  const Panel& panel = figure.panels[index];
+  const Picture& picture = *panel.picture;
+  const int columns = std::max(1, picture.columns);
+  const int rows = static_cast<int>(picture.value.size()) / columns;
+  absl::StrAppend(script, "set title ", Quoted(panel.title),
+                  " noenhanced offset 0,-0.5\nunset xlabel\nunset ylabel\n"
+                  "set label 1 ",
+                  Quoted(panel.y.label),
+                  " at graph -0.1, graph 0.5 center rotate by 90 noenhanced\n"
+                  "unset logscale\nunset tics\nunset key\nunset colorbox\n",
+                  PictureMargins(figure, index, columns, std::max(1, rows)));
+  if (rows < 1) {
+    absl::StrAppend(script,
+                    "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n");
+  } else {
+    absl::StrAppend(script, "$data_", index, " << END\n");
+    for (int row = 0; row < rows; ++row) {
+      for (int column = 0; column < columns; ++column) {
+        const double value =
+            picture.value[static_cast<size_t>(row) * columns + column];
+        absl::StrAppend(script, column == 0 ? "" : " ",
+                        std::isfinite(value) ? absl::StrFormat("%.6g", value)
+                                             : std::string("NaN"));
+      }
+      absl::StrAppend(script, "\n");
+    }
+    absl::StrAppend(
+        script, "END\n",
+        picture.is_signed
+            ? "set palette defined (0 '#053061', 1 '#4393c3', 2 '#ffffff', 3 "
+              "'#d6604d', 4 '#67001f')\n"
+            : "set palette defined (0 '#ffffff', 1 '#000000')\n",
+        absl::StrFormat("set cbrange [%.9g:%.9g]\n",
+                        picture.is_signed ? -picture.limit : 0.0,
+                        picture.limit),
+        // The first row on top.
+        absl::StrFormat("set xrange [-0.5:%d.5]\nset yrange [%d.5:-0.5]\n",
+                        columns - 1, rows - 1),
+        "plot $data_", index, " matrix with image notitle\n");
+  }
+  absl::StrAppend(script,
+                  "set title offset 0,0\nset tics\nset key\nset colorbox\n"
+                  "unset label 1\n"
+                  "set lmargin -1\nset rmargin -1\nset tmargin -1\n"
+                  "set bmargin -1\n");
+}
+
 // Runs gnuplot on a script file; its error output becomes the message.
 absl::Status RunGnuplot(const std::string& script_path,
                         const std::string& error_path) {
@@ -233,16 +327,12 @@ std::string ActivationColour(const std::string& activation) {
 
 std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                           const std::string& output) {
-  const int columns = std::max(1, figure.columns);
   const int panels = static_cast<int>(figure.panels.size());
-  const int rows = std::max(1, (panels + columns - 1) / columns);
+  const Size size = SizeOf(figure);
   std::string script;
-  absl::StrAppend(
-      &script, "set terminal ", terminal, " size ",
-      columns * figure.panel_width, ",",
-      rows * (figure.panel_height + LegendHeight(figure)) + kTitleHeight,
-      terminal == "svg" ? " dynamic" : "",
-      " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(&script, "set terminal ", terminal, " size ", size.width, ",",
+                  size.height, terminal == "svg" ? " dynamic" : "",
+                  " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
   absl::StrAppend(
       &script,
@@ -251,11 +341,14 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
       figure.legend_below ? "outside below center maxcols 1" : "top center",
       " samplen 2 spacing 0.9\n"
       "set border linecolor rgb '#444444'\n");
-  absl::StrAppend(&script, "set multiplot layout ", rows, ",", columns,
-                  " title ", Quoted(figure.title), " noenhanced\n");
+  absl::StrAppend(&script, "set multiplot layout ", RowsOf(figure), ",",
+                  ColumnsOf(figure), " title ", Quoted(figure.title),
+                  " noenhanced\n");
   for (int i = 0; i < panels; ++i) {
     const Panel& panel = figure.panels[i];
-    if (panel.map.has_value()) {
+    if (panel.picture.has_value()) {
+      AppendPicturePanel(figure, i, &script);
+    } else if (panel.map.has_value()) {
       AppendMapPanel(panel, i, &script);
     } else {
       AppendPanel(panel, i, &script);
@@ -265,32 +358,37 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   return script;
 }
 
+absl::Status DrawFigure(const std::string& path, const Figure& figure) {
+  const bool is_png = absl::EndsWith(path, ".png");
+  if (!is_png && !absl::EndsWith(path, ".svg")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a figure's name must end in .png or .svg, got '", path, "'"));
+  }
+  const size_t name = path.rfind('/') + 1;  // 0 without a folder
+  const std::string temporary =
+      absl::StrCat(path.substr(0, name), ".", path.substr(name), ".", getpid());
+  const std::string drawing = temporary + ".tmp";
+  const std::string script = temporary + ".gp.tmp";
+  const std::string errors = temporary + ".err.tmp";
+  absl::Status status = WriteFileAtomically(
+      script, GnuplotScript(figure, is_png ? "pngcairo" : "svg", drawing));
+  if (status.ok()) status.Update(RunGnuplot(script, errors));
+  if (status.ok()) {
+    auto content = ReadFile(drawing);
+    status.Update(content.status());
+    if (content.ok()) status.Update(WriteFileAtomically(path, *content));
+  }
+  for (const std::string& file : {drawing, script, errors}) {
+    unlink(file.c_str());
+  }
+  return status;
+}
+
 absl::Status WriteFigure(const std::string& results_dir,
                          const std::string& name, const Figure& figure) {
   const std::string stem = absl::StrCat(results_dir, "/figures/", name);
-  const std::string temporary =
-      absl::StrCat(results_dir, "/figures/.", name, ".", getpid());
-  const std::array<std::pair<const char*, const char*>, 2> formats = {
-      {{"pngcairo", ".png"}, {"svg", ".svg"}}};
-  const std::string script = temporary + ".gp.tmp";
-  const std::string errors = temporary + ".err.tmp";
-  absl::Status status;
-  for (const auto& [terminal, suffix] : formats) {
-    const std::string drawing = absl::StrCat(temporary, suffix, ".tmp");
-    status.Update(
-        WriteFileAtomically(script, GnuplotScript(figure, terminal, drawing)));
-    if (status.ok()) status.Update(RunGnuplot(script, errors));
-    if (status.ok()) {
-      auto content = ReadFile(drawing);
-      status.Update(content.status());
-      if (content.ok()) {
-        status.Update(WriteFileAtomically(stem + suffix, *content));
-      }
-    }
-    unlink(drawing.c_str());
-  }
-  unlink(script.c_str());
-  unlink(errors.c_str());
+  absl::Status status = DrawFigure(stem + ".png", figure);
+  if (status.ok()) status.Update(DrawFigure(stem + ".svg", figure));
   return WithContext(status, absl::StrCat("figure ", name));
 }
 

@@ -47,13 +47,26 @@ struct HeatMap {
   bool relief = false;
 };
 
-// Series, or a map.
+// A picture, without axes; pixels are squares.
+struct Picture {
+  int columns = 0;
+  // Row by row, from the top. NaN is left white.
+  std::vector<double> value;
+  // True: from −limit (blue) over 0 (white) to limit (red). Else from 0 (white)
+  // to limit (black).
+  bool is_signed = false;
+  double limit = 1.0;
+};
+
+// Series, or a map, or a picture, beside which of the axes only the label of y
+// is written.
 struct Panel {
   std::string title;
   Axis x;
   Axis y;
   std::vector<Series> series;
   std::optional<HeatMap> map;
+  std::optional<Picture> picture;
 };
 
 // Panels in a grid, row by row.
@@ -78,8 +91,12 @@ std::string ActivationColour(const std::string& activation);
 std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                           const std::string& output);
 
-// RESULTS_DIR/figures/NAME.png and NAME.svg, through temporary names. NotFound,
-// with what to install, when gnuplot is not there.
+// Into the file `path`, through a temporary name. InvalidArgument where the
+// name ends neither in .png nor in .svg; NotFound, with what to install, when
+// gnuplot is not there.
+absl::Status DrawFigure(const std::string& path, const Figure& figure);
+
+// RESULTS_DIR/figures/NAME.png and NAME.svg, as DrawFigure.
 absl::Status WriteFigure(const std::string& results_dir,
                          const std::string& name, const Figure& figure);
 

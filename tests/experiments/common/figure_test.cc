@@ -397,5 +397,79 @@ TEST(HeatMapTest, WithoutValuesLeavesAnEmptyPanel) {
       WriteFigure(::testing::TempDir() + "/heat_map", "none", figure).ok());
 }
 
+Figure PictureFigure() {
+  Figure figure;
+  for (const bool is_signed : {false, true}) {
+    Panel panel;
+    panel.y.label = "row";
+    panel.picture.emplace();
+    panel.picture->columns = 3;
+    panel.picture->value = {0, 1, std::nan(""), -2, 0.5, 2};
+    panel.picture->is_signed = is_signed;
+    panel.picture->limit = 2.0;
+    figure.panels.push_back(panel);
+  }
+  return figure;
+}
+
+TEST(PictureTest, RowsAreFromTheTopAndColoursFromZero) {
+  const std::string script = Script(PictureFigure());
+  EXPECT_THAT(script, HasSubstr("<< END\n0 1 NaN\n-2 0.5 2\nEND\n"));
+  EXPECT_THAT(script,
+              HasSubstr("set xrange [-0.5:2.5]\nset yrange [1.5:-0.5]\n"));
+  EXPECT_THAT(script, HasSubstr("set cbrange [0:2]\n"));
+  EXPECT_THAT(script, HasSubstr("set cbrange [-2:2]\n"));
+}
+
+// Pixels are squares, inside the panel's own cell.
+TEST(PictureTest, HasItsPlace) {
+  Figure figure = PictureFigure();
+  figure.panel_width = 100;
+  figure.panel_height = 80;
+  const std::string script = Script(figure);
+  double width = 0.0;
+  double height = 0.0;
+  ASSERT_EQ(std::sscanf(script.c_str(), "set terminal svg size %lf,%lf", &width,
+                        &height),
+            2);
+  // The second one, below.
+  const size_t second = script.find("$data_1");
+  const auto margin = [&](const std::string& side) {
+    const std::string start = "set " + side + "margin at screen ";
+    const size_t place = script.rfind(start, second);
+    return std::atof(script.c_str() + place + start.size());
+  };
+  const double pixel = width * (margin("r") - margin("l")) / 3;
+  EXPECT_NEAR(pixel, height * (margin("t") - margin("b")) / 2, 1e-3);
+  EXPECT_GT(pixel, 20.0);
+  EXPECT_GE(margin("l"), 0.0);
+  EXPECT_LE(margin("r"), 1.0);
+  EXPECT_LE(height * margin("t"), 80.0);
+  EXPECT_GE(margin("b"), 0.0);
+}
+
+TEST(PictureTest, StandsBesideOtherPanels) {
+  Figure figure = PictureFigure();
+  figure.panels.push_back(OnePanel({{"curve", {1, 2}, {1, 2}}}));
+  figure.panels.emplace_back();
+  figure.panels.back().picture.emplace();
+  ExpectDrawn(figure);
+  const std::string svg = *ReadFile(Folder() + "/figures/figure.svg");
+  EXPECT_THAT(svg, HasSubstr("<image"));
+  EXPECT_THAT(svg, HasSubstr("curve"));
+}
+
+TEST(DrawFigureTest, TheNameSaysTheKind) {
+  const Figure figure = OnePanelFigure({{"a", {1, 2}, {1, 2}}});
+  ASSERT_TRUE(DrawFigure(Folder() + "/a.png", figure).ok());
+  ASSERT_TRUE(DrawFigure(Folder() + "/b.svg", figure).ok());
+  EXPECT_THAT(FileNames(Folder()), UnorderedElementsAre("a.png", "b.svg"));
+  EXPECT_THAT(*ReadFile(Folder() + "/a.png"), StartsWith("\x89PNG"));
+  EXPECT_THAT(*ReadFile(Folder() + "/b.svg"), HasSubstr("<svg"));
+  EXPECT_TRUE(FailsWith(DrawFigure(Folder() + "/c.pdf", figure),
+                        absl::StatusCode::kInvalidArgument,
+                        {"c.pdf", ".png", ".svg"}));
+}
+
 }  // namespace
 }  // namespace lipschitz::experiments

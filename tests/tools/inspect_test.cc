@@ -5,22 +5,27 @@
 #include <cmath>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_split.h"
+#include "experiments/common/figure.h"
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
+#include "lipschitz/base/files.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/data/npy.h"
 #include "lipschitz/diagnostics/activation_statistics.h"
 #include "lipschitz/diagnostics/layer_gradients.h"
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
+#include "lipschitz/diagnostics/weight_spectrum.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/saved_model.h"
 #include "tests/testing/status.h"
 #include "tests/testing/subprocess.h"
+#include "tools/inspect/figure.h"
 #include "tools/inspect/report.h"
 
 namespace lipschitz {
@@ -174,6 +179,74 @@ TEST_F(Inspection, OfAPlaneIsExactToo) {
   }
 }
 
+std::vector<std::pair<double, double>> PointsOf(
+    const experiments::Series& series) {
+  std::vector<std::pair<double, double>> points;
+  for (size_t i = 0; i < series.x.size(); ++i) {
+    points.emplace_back(series.x[i], series.y[i]);
+  }
+  return points;
+}
+
+TEST_F(Inspection, TheFigureShowsGradientsAndSpectra) {
+  auto model = LoadModel(Path("m.lip"));
+  LayerImpl& network = *model->network;
+  const auto gradients = LayerGradients(
+      network, images_, network.forward(images_).detach().argmax(1));
+  const auto spectra = WeightSpectra(network);
+  const experiments::Figure figure =
+      tools::InspectionFigure("m", *gradients, *spectra);
+  ASSERT_EQ(figure.panels.size(), 2u);
+  ASSERT_EQ(figure.panels[0].series.size(), 3u);
+  const auto mean = PointsOf(figure.panels[0].series[0]);
+  ASSERT_EQ(mean.size(), gradients->size());
+  for (size_t i = 0; i < mean.size(); ++i) {
+    EXPECT_EQ(mean[i].first, static_cast<double>(i));
+    EXPECT_EQ(mean[i].second, (*gradients)[i].mean);
+    EXPECT_EQ(figure.panels[0].series[1].y[i], (*gradients)[i].min);
+    EXPECT_EQ(figure.panels[0].series[2].y[i], (*gradients)[i].max);
+  }
+  ASSERT_EQ(figure.panels[1].series.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(figure.panels[1].series[i].label,
+              (*spectra)[i].layer + " (bjorck)");
+    // A stair over [0, 1]; every weight is orthonormal, times a share of K.
+    const auto stair = PointsOf(figure.panels[1].series[i]);
+    ASSERT_EQ(stair.size(), 2u * (*spectra)[i].values.numel());
+    EXPECT_EQ(stair.front().first, 0.0);
+    EXPECT_EQ(stair.back().first, 1.0);
+    for (const auto& [x, y] : stair) EXPECT_NEAR(y, std::cbrt(3.0), 1e-3);
+  }
+}
+
+TEST_F(Inspection, TheFigureTakesPowersOfTenForDecayAlone) {
+  const auto gradients = [](const std::vector<double>& means) {
+    std::vector<LayerGradient> layers;
+    for (const double mean : means) {
+      LayerGradient layer;
+      layer.mean = layer.min = layer.max = mean;
+      layers.push_back(layer);
+    }
+    return layers;
+  };
+  const auto is_logarithmic = [&](const std::vector<double>& means) {
+    return tools::InspectionFigure("m", gradients(means), {})
+        .panels[0]
+        .y.logarithmic;
+  };
+  EXPECT_FALSE(is_logarithmic({0.7, 1.0, 1.0}));
+  EXPECT_TRUE(is_logarithmic({0.001, 0.03, 1.0}));
+  EXPECT_FALSE(is_logarithmic({0.0, 0.03, 1.0}));
+  // Of a convolution of which the largest value alone is known.
+  WeightSpectrum largest;
+  largest.values = at::full({1}, 0.9, at::kDouble);
+  largest.complete = false;
+  const auto panel = tools::InspectionFigure("m", {}, {largest}).panels[1];
+  ASSERT_EQ(panel.series.size(), 1u);
+  EXPECT_EQ(PointsOf(panel.series[0]),
+            (std::vector<std::pair<double, double>>{{0.0, 0.9}, {1.0, 0.9}}));
+}
+
 TEST_F(Inspection, BadInputIsAnErrorThatNamesIt) {
   InspectSettings settings = Settings();
   settings.model = Path("none.lip");
@@ -200,12 +273,23 @@ TEST_F(Inspection, ProgramPrintsTheReport) {
       run({"--model=m.lip", "--images=x.npy", "--steps=5"});
   ASSERT_EQ(done.exit_status, 0) << done.standard_error;
   EXPECT_EQ(done.standard_output, *MakeInspection(Settings()));
+  // Beside the table, which stays the same.
+  const ProcessResult drawn = run(
+      {"--model=m.lip", "--images=x.npy", "--steps=5", "--figure=seen.svg"});
+  ASSERT_EQ(drawn.exit_status, 0) << drawn.standard_error;
+  EXPECT_EQ(drawn.standard_output, done.standard_output);
+  const auto svg = ReadFile(Path("seen.svg"));
+  ASSERT_TRUE(svg.ok()) << svg.status();
+  for (const std::string part : {"<svg", "m.lip", "linear3 (bjorck)"}) {
+    EXPECT_NE(svg->find(part), std::string::npos) << part;
+  }
   for (const std::vector<std::string>& flags :
        std::vector<std::vector<std::string>>{{},
                                              {"--model=none.lip"},
                                              {"--model=x.npy"},
                                              {"--model=m.lip", "--inputs=-1"},
                                              {"--model=m.lip", "--nonsense"},
+                                             {"--model=m.lip", "--figure=a.b"},
                                              {"--model=m.lip", "extra"}}) {
     const ProcessResult failed = run(flags);
     EXPECT_EQ(failed.exit_status, 2) << failed.standard_error;
@@ -214,6 +298,7 @@ TEST_F(Inspection, ProgramPrintsTheReport) {
   const ProcessResult help = run({"--help"});
   EXPECT_EQ(help.exit_status, 0);
   EXPECT_NE(help.standard_output.find("-model"), std::string::npos);
+  EXPECT_NE(help.standard_output.find("-figure"), std::string::npos);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// bazel run //tools:inspect -- --model=m.lip --images=x.npy
+// bazel run //tools:inspect -- --model=m.lip --images=x.npy --figure=m.png
 #include <gflags/gflags.h>
 
 #include <string>
@@ -16,6 +16,9 @@ DEFINE_string(
     "model's metadata state as input_range (lower,upper), or [0, 1].");
 DEFINE_int64(inputs, 200, "How many inputs are looked at.");
 DEFINE_int32(steps, 30, "Of each ascent of the lower bounds.");
+DEFINE_string(figure, "",
+              "A .png or .svg file for a figure of the gradients and the "
+              "singular values; empty: none.");
 DEFINE_uint64(seed, 0, "Of random inputs and directions.");
 
 namespace lipschitz::tools {
@@ -37,6 +40,7 @@ int Main() {
   settings.inputs = FLAGS_inputs;
   settings.steps = FLAGS_steps;
   settings.seed = FLAGS_seed;
+  if (!FLAGS_figure.empty()) settings.figure = UserPath(FLAGS_figure);
   const auto report = MakeInspection(settings);
   if (!report.ok()) return ReportBadInput(report.status());
   const absl::Status written = PrintResult(*report);

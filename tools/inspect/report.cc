@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "experiments/common/figure.h"
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
@@ -28,6 +29,7 @@
 #include "lipschitz/models/saved_model.h"
 #include "tools/certify/inputs.h"
 #include "tools/decimal.h"
+#include "tools/inspect/figure.h"
 
 namespace lipschitz::tools {
 namespace {
@@ -119,23 +121,35 @@ std::string Aligned(const std::vector<Row>& rows) {
   return text;
 }
 
-absl::StatusOr<std::string> LayerTable(LayerImpl& network,
-                                       const at::Tensor& x) {
+struct LayerMeasurements {
+  std::vector<LayerGradient> gradients;
+  std::vector<WeightSpectrum> spectra;
+  std::vector<ActivationStatistics> statistics;
+};
+
+absl::StatusOr<LayerMeasurements> MeasureLayers(LayerImpl& network,
+                                                const at::Tensor& x) {
   LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor targets,
                              CatchTorch("the model", [&]() -> at::Tensor {
                                return network.forward(x).detach().argmax(1);
                              }));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const auto gradients,
+  LayerMeasurements measured;
+  LIPSCHITZ_ASSIGN_OR_RETURN(measured.gradients,
                              LayerGradients(network, x, targets));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const auto spectra, WeightSpectra(network));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const auto statistics,
+  LIPSCHITZ_ASSIGN_OR_RETURN(measured.spectra, WeightSpectra(network));
+  LIPSCHITZ_ASSIGN_OR_RETURN(measured.statistics,
                              CollectActivationStatistics(network, x));
+  return measured;
+}
+
+absl::StatusOr<std::string> LayerTable(LayerImpl& network,
+                                       const LayerMeasurements& measured) {
   std::map<std::string, WeightSpectrum> singular;
-  for (const WeightSpectrum& spectrum : spectra) {
+  for (const WeightSpectrum& spectrum : measured.spectra) {
     singular[spectrum.layer] = spectrum;
   }
   std::map<std::string, double> active;
-  for (const ActivationStatistics& activation : statistics) {
+  for (const ActivationStatistics& activation : measured.statistics) {
     const at::Tensor& share =
         activation.moved.defined() ? activation.moved : activation.positive;
     active[activation.layer] = share.mean().item<double>();
@@ -144,7 +158,7 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
                             "grad mean", "grad min", "grad max", "active"}};
   const std::vector<NamedLayer> chain = ChainOf(network);
   for (size_t i = 0; i <= chain.size(); ++i) {
-    const LayerGradient& gradient = gradients[i];
+    const LayerGradient& gradient = measured.gradients[i];
     Row row = {gradient.layer, "", "", "", ""};
     if (i > 0) {
       LIPSCHITZ_ASSIGN_OR_RETURN(const BoundTable bounds,
@@ -220,11 +234,20 @@ absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings) {
     absl::StrAppend(&text, "  ", name, ": ", value, "\n");
   }
   absl::StrAppend(&text, "inputs: ", inputs.description, "\n\n");
-  const auto layers = LayerTable(network, inputs.x);
+  const auto measured = MeasureLayers(network, inputs.x);
+  if (!measured.ok()) return WithContext(measured.status(), settings.model);
+  const auto layers = LayerTable(network, *measured);
   if (!layers.ok()) return WithContext(layers.status(), settings.model);
   const auto whole = NetworkTable(network, inputs, settings);
   if (!whole.ok()) return WithContext(whole.status(), settings.model);
   absl::StrAppend(&text, *layers, "\n", *whole);
+  if (!settings.figure.empty()) {
+    const size_t name = settings.model.rfind('/') + 1;
+    LIPSCHITZ_RETURN_IF_ERROR(experiments::DrawFigure(
+        settings.figure,
+        InspectionFigure(settings.model.substr(name), measured->gradients,
+                         measured->spectra)));
+  }
   return text;
 }
 

@@ -1,4 +1,4 @@
-// What a saved model does with its Lipschitz constant, as text.
+// What a saved model does with its Lipschitz constant, as text and figure.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,9 @@ struct InspectSettings {
   // Of each ascent of the lower bounds.
   int steps = 30;
   uint64_t seed = 0;
+  // Path of a .png or .svg file that takes the gradients and the singular
+  // values as a figure (InspectionFigure); empty: none.
+  std::string figure;
 };
 
 // Lines for a person: the metadata and the inputs; a table with a line for each
@@ -36,7 +39,8 @@ struct InspectSettings {
 //
 // and for l2 and linf the network's proven constant, the lower bound found by
 // search (LipschitzLowerBound) and their ratio; for networks of one or two
-// inputs the constant itself. Errors name the file or the layer at fault.
+// inputs the constant itself. Then the figure is drawn. Errors name the file or
+// the layer at fault.
 absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings);
 
 }  // namespace lipschitz::tools

@@ -1,8 +1,11 @@
 #include "experiments/registry.h"
 
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/activation_statistics/activation_statistics.h"
 #include "experiments/function_fitting/function_fitting.h"
+#include "experiments/gradient_norm/gradient_norm.h"
 #include "experiments/high_dimensional_cone/high_dimensional_cone.h"
+#include "experiments/interpretability/interpretability.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
@@ -25,6 +28,9 @@ std::vector<std::unique_ptr<Experiment>> AllExperiments() {
   experiments.push_back(std::make_unique<MnistClassificationExperiment>());
   experiments.push_back(std::make_unique<MnistRobustnessExperiment>());
   experiments.push_back(std::make_unique<SmallDataExperiment>());
+  experiments.push_back(std::make_unique<GradientNormExperiment>());
+  experiments.push_back(std::make_unique<ActivationStatisticsExperiment>());
+  experiments.push_back(std::make_unique<InterpretabilityExperiment>());
   return experiments;
 }
 

@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "experiments/absolute_value/absolute_value.h"
+#include "experiments/activation_statistics/activation_statistics.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
 #include "experiments/function_fitting/function_fitting.h"
+#include "experiments/gradient_norm/gradient_norm.h"
 #include "experiments/high_dimensional_cone/high_dimensional_cone.h"
+#include "experiments/interpretability/interpretability.h"
 #include "experiments/mnist_classification/mnist_classification.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "experiments/orthonormal_training/orthonormal_training.h"
@@ -139,6 +142,12 @@ TEST(Readme, ShowsTheCommittedNumbers) {
               {"mnist", "fashion_mnist"});
   ShowsRowsOf(experiments::SmallDataExperiment(),
               {"experiments/small_data/README.md"}, {"mnist"}, /*seeds=*/5);
+  ShowsRowsOf(experiments::GradientNormExperiment(),
+              {"experiments/gradient_norm/README.md"}, {"critic", "mnist"});
+  ShowsRowsOf(experiments::ActivationStatisticsExperiment(),
+              {"experiments/activation_statistics/README.md"}, {"mnist"});
+  ShowsRowsOf(experiments::InterpretabilityExperiment(),
+              {"experiments/interpretability/README.md"}, {"mnist"});
 }
 
 }  // namespace

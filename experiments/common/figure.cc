@@ -192,17 +192,64 @@ void AppendMapPanel(const Panel& panel, int index, std::string* script) {
   absl::StrAppend(script, "unset pm3d\nunset contour\nset key\nset colorbox\n");
 }
 
+struct Size {
+  double width = 0.0;
+  double height = 0.0;
+};
+
+int ColumnsOf(const Figure& figure) { return std::max(1, figure.columns); }
+
+int RowsOf(const Figure& figure) {
+  const int panels = static_cast<int>(figure.panels.size());
+  return std::max(1, (panels + ColumnsOf(figure) - 1) / ColumnsOf(figure));
+}
+
+// Of the whole figure, in pixels.
+Size SizeOf(const Figure& figure) {
+  return {static_cast<double>(ColumnsOf(figure) * figure.panel_width),
+          static_cast<double>(RowsOf(figure) *
+                                  (figure.panel_height + LegendHeight(figure)) +
+                              kTitleHeight)};
+}
+
+// Margins of the figure's panel `index` in which pixels are squares: gnuplot's
+// own would differ from panel to panel.
+std::string PictureMargins(const Figure& figure, int index, int columns,
+                           int rows) {
+  constexpr double kLeft = 18.0;  // the label of y
+  constexpr double kTop = 18.0;   // the title
+  constexpr double kRest = 2.0;
+  const Size whole = SizeOf(figure);
+  const Size cell = {static_cast<double>(figure.panel_width),
+                     (whole.height - kTitleHeight) / RowsOf(figure)};
+  const double pixel =
+      std::max(0.1, std::min((cell.width - kLeft - kRest) / columns,
+                             (cell.height - kTop - kRest) / rows));
+  // From the left and from the top.
+  const int column = index % ColumnsOf(figure);
+  const int row = index / ColumnsOf(figure);
+  const double left = column * cell.width + kLeft;
+  const double top = kTitleHeight + row * cell.height + kTop;
+  return absl::StrFormat(
+      "set lmargin at screen %.6f\nset rmargin at screen %.6f\n"
+      "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
+      left / whole.width, (left + pixel * columns) / whole.width,
+      1.0 - top / whole.height, 1.0 - (top + pixel * rows) / whole.height);
+}
+
 // A panel with a picture, whose settings end with it.
-void AppendPicturePanel(const Panel& panel, int index, std::string* script) {
+void AppendPicturePanel(const Figure& figure, int index, std::string* script) {
+  const Panel& panel = figure.panels[index];
   const Picture& picture = *panel.picture;
   const int columns = std::max(1, picture.columns);
   const int rows = static_cast<int>(picture.value.size()) / columns;
   absl::StrAppend(script, "set title ", Quoted(panel.title),
-                  " noenhanced\nunset xlabel\nset ylabel ",
+                  " noenhanced offset 0,-0.5\nunset xlabel\nunset ylabel\n"
+                  "set label 1 ",
                   Quoted(panel.y.label),
-                  " noenhanced\nunset logscale\nunset tics\nunset key\n"
-                  "unset colorbox\nset size ratio -1\nset lmargin 2.5\n"
-                  "set rmargin 0.2\nset tmargin 1.4\nset bmargin 0.2\n");
+                  " at graph -0.1, graph 0.5 center rotate by 90 noenhanced\n"
+                  "unset logscale\nunset tics\nunset key\nunset colorbox\n",
+                  PictureMargins(figure, index, columns, std::max(1, rows)));
   if (rows < 1) {
     absl::StrAppend(script,
                     "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n");
@@ -233,7 +280,8 @@ void AppendPicturePanel(const Panel& panel, int index, std::string* script) {
         "plot $data_", index, " matrix with image notitle\n");
   }
   absl::StrAppend(script,
-                  "set tics\nset key\nset colorbox\nset size noratio\n"
+                  "set title offset 0,0\nset tics\nset key\nset colorbox\n"
+                  "unset label 1\n"
                   "set lmargin -1\nset rmargin -1\nset tmargin -1\n"
                   "set bmargin -1\n");
 }
@@ -279,16 +327,12 @@ std::string ActivationColour(const std::string& activation) {
 
 std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                           const std::string& output) {
-  const int columns = std::max(1, figure.columns);
   const int panels = static_cast<int>(figure.panels.size());
-  const int rows = std::max(1, (panels + columns - 1) / columns);
+  const Size size = SizeOf(figure);
   std::string script;
-  absl::StrAppend(
-      &script, "set terminal ", terminal, " size ",
-      columns * figure.panel_width, ",",
-      rows * (figure.panel_height + LegendHeight(figure)) + kTitleHeight,
-      terminal == "svg" ? " dynamic" : "",
-      " font 'DejaVu Sans,10' background rgb 'white'\n");
+  absl::StrAppend(&script, "set terminal ", terminal, " size ", size.width, ",",
+                  size.height, terminal == "svg" ? " dynamic" : "",
+                  " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
   absl::StrAppend(
       &script,
@@ -297,12 +341,13 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
       figure.legend_below ? "outside below center maxcols 1" : "top center",
       " samplen 2 spacing 0.9\n"
       "set border linecolor rgb '#444444'\n");
-  absl::StrAppend(&script, "set multiplot layout ", rows, ",", columns,
-                  " title ", Quoted(figure.title), " noenhanced\n");
+  absl::StrAppend(&script, "set multiplot layout ", RowsOf(figure), ",",
+                  ColumnsOf(figure), " title ", Quoted(figure.title),
+                  " noenhanced\n");
   for (int i = 0; i < panels; ++i) {
     const Panel& panel = figure.panels[i];
     if (panel.picture.has_value()) {
-      AppendPicturePanel(panel, i, &script);
+      AppendPicturePanel(figure, i, &script);
     } else if (panel.map.has_value()) {
       AppendMapPanel(panel, i, &script);
     } else {

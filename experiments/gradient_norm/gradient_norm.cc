@@ -1,24 +1,15 @@
 #include "experiments/gradient_norm/gradient_norm.h"
 
-#include <torch/types.h>
-
 #include <algorithm>
-#include <cmath>
-#include <functional>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "experiments/common/classifier_training.h"
 #include "experiments/common/image_data.h"
-#include "experiments/gradient_norm/flow.h"
 #include "experiments/gradient_norm/report.h"
+#include "experiments/gradient_norm/runs.h"
 #include "lipschitz/activations/activation.h"
-#include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
-#include "lipschitz/data/random.h"
-#include "lipschitz/data/spherical_shells.h"
-#include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/optim/optimizer.h"
@@ -29,16 +20,6 @@ namespace {
 
 // Raised when a change to the code changes the metrics of a run.
 constexpr int kVersion = 1;
-
-constexpr uint64_t kPointStream = 31;
-
-// A sphere around a point has the distance 1 from it.
-constexpr double kExactDistance = 1.0;
-constexpr double kEstimateAllowance = 1e-6;
-
-// By how much the norm of a gradient may change, from the output to any layer,
-// where all layers between keep it.
-constexpr double kKeepingAllowance = 1e-4;
 
 constexpr char kCritic[] = "critic";
 constexpr char kClassifier[] = "classifier";
@@ -58,11 +39,7 @@ struct Sizes {
   int64_t batch_size = 128;
   double classifier_rate = 3e-3;
 
-  // At which gradients are measured.
-  int64_t points = 256;
-  // From which the lower bounds start, and their steps.
-  int64_t bound_points = 32;
-  int bound_steps = 20;
+  MeasurementSizes measurement;
 };
 
 Sizes SizesOf(Preset preset) {
@@ -80,9 +57,9 @@ Sizes SizesOf(Preset preset) {
       sizes.test_images = 100;
       sizes.epochs = 2;
       sizes.batch_size = 50;
-      sizes.points = 64;
-      sizes.bound_points = 8;
-      sizes.bound_steps = 3;
+      sizes.measurement.points = 64;
+      sizes.measurement.bound_points = 8;
+      sizes.measurement.bound_steps = 3;
       break;
     case Preset::kQuick:
       sizes.depths = {3, 7, 15};
@@ -103,7 +80,7 @@ Sizes SizesOf(Preset preset) {
       sizes.critic_steps = 3000;
       sizes.epochs = 10;
       sizes.classifier_rate = 1e-3;
-      sizes.points = 1000;
+      sizes.measurement.points = 1000;
       break;
   }
   return sizes;
@@ -151,184 +128,6 @@ Json CriticJson(const Sizes& sizes, const WassersteinConfig& config) {
           {"test_samples", config.test_samples}};
 }
 
-Json MeasurementJson(const Sizes& sizes) {
-  return {{"points", sizes.points},
-          {"bound_points", sizes.bound_points},
-          {"bound_steps", sizes.bound_steps}};
-}
-
-// Of the input gradient at the start: that of a unit vector in the space of the
-// hidden layer, independent of the layer's d columns, on their span. Its square
-// has the mean d / width.
-double ExpectedInputGradient(int64_t inputs, int64_t width) {
-  return std::sqrt(
-      std::min(1.0, static_cast<double>(inputs) / static_cast<double>(width)));
-}
-
-struct Measured {
-  GradientFlow initial;
-  GradientFlow trained;
-  LipschitzTightness tightness;
-};
-
-absl::StatusOr<LipschitzTightness> TightnessOf(SequentialImpl& network,
-                                               const torch::Tensor& x,
-                                               const Sizes& sizes,
-                                               uint64_t seed) {
-  LowerBoundOptions options;
-  options.steps = sizes.bound_steps;
-  options.seed = seed;
-  return MeasureTightness(
-      network, x.narrow(0, 0, std::min(sizes.bound_points, x.size(0))),
-      options);
-}
-
-void AddFlow(const std::string& when, const GradientFlow& flow,
-             RunOutcome* outcome) {
-  const torch::Tensor values = flow.singular_values.flatten();
-  outcome->metrics["input_gradient_" + when] = flow.layers[0].mean;
-  // Behind the first layer: what a widening one costs is not in it.
-  outcome->metrics["hidden_gradient_" + when] = flow.layers[1].mean;
-  outcome->metrics["keeping_deviation_" + when] = flow.keeping_deviation;
-  outcome->metrics["sigma_min_" + when] = values.min().item<double>();
-  outcome->metrics["sigma_median_" + when] = values.median().item<double>();
-  outcome->metrics["sigma_max_" + when] = values.max().item<double>();
-  Json norms = {{"norm", "l2"},
-                {"layer", Json::array()},
-                {"mean", Json::array()},
-                {"min", Json::array()},
-                {"max", Json::array()}};
-  for (const LayerGradient& layer : flow.layers) {
-    norms["layer"].push_back(layer.layer);
-    norms["mean"].push_back(layer.mean);
-    norms["min"].push_back(layer.min);
-    norms["max"].push_back(layer.max);
-  }
-  outcome->curves["gradient_norm_" + when] = norms;
-  outcome->curves["jacobian_" + when] = HistogramOf(values);
-}
-
-absl::Status Verdict(const Measured& measured, const MlpConfig& network) {
-  // Written so that a value that is not a number fails too. Björck's iteration
-  // ends before its weights are orthonormal to this accuracy.
-  if (network.constraint.kind == ConstraintKind::kStiefel) {
-    for (const GradientFlow* flow : {&measured.initial, &measured.trained}) {
-      if (!(flow->keeping_deviation <= kKeepingAllowance)) {
-        return absl::FailedPreconditionError(absl::StrFormat(
-            "the last %d layers keep the norm of gradients by construction, "
-            "but it is off by %.3g",
-            flow->keeping_layers, flow->keeping_deviation));
-      }
-    }
-  }
-  if (!(measured.tightness.tightness <= 1.0 + 1e-9)) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: two points show the constant %.9g, the proven "
-        "one is %.9g",
-        measured.tightness.lower.value, measured.tightness.proven));
-  }
-  return absl::OkStatus();
-}
-
-RunOutcome OutcomeOf(const Measured& measured, const MlpConfig& network) {
-  RunOutcome outcome;
-  AddFlow("initial", measured.initial, &outcome);
-  AddFlow("trained", measured.trained, &outcome);
-  outcome.metrics["keeping_layers"] =
-      static_cast<double>(measured.trained.keeping_layers);
-  outcome.metrics["tightness"] = measured.tightness.tightness;
-  outcome.lipschitz = LipschitzRecord{Norm::kL2, measured.tightness.proven,
-                                      measured.tightness.lower.value};
-  outcome.verdict = Verdict(measured, network);
-  return outcome;
-}
-
-absl::StatusOr<RunOutcome> RunCritic(const Sizes& sizes,
-                                     WassersteinConfig config,
-                                     const RunContext& context) {
-  config.seed = context.seed;
-  config.device = context.device;
-  config.checkpoint = context.checkpoint;
-  const auto shell = [dim = sizes.dimension](double radius) -> Sampler {
-    const SphericalShells shells{dim, radius, {0.0}};
-    return [shells](int64_t n, const RandomSource& random) {
-      return shells.Sample(n, random);
-    };
-  };
-  // Between the sphere and its centre, where a perfect critic has the slope 1.
-  const RandomSource random(StreamSeed(context.seed, kPointStream));
-  const torch::Tensor points =
-      (torch::rand({sizes.points, 1}, random.generator()) *
-       shell(1.0)(sizes.points, random))
-          .to(config.device);
-  Measured measured;
-  WassersteinHooks hooks;
-  hooks.progress = context.progress;
-  hooks.notice = context.notice;
-  hooks.stop_requested = context.stop_requested;
-  hooks.initial = [&](SequentialImpl& critic) -> absl::Status {
-    LIPSCHITZ_ASSIGN_OR_RETURN(measured.initial,
-                               MeasureGradientFlow(critic, points, {}));
-    return absl::OkStatus();
-  };
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      WassersteinEstimate estimate,
-      EstimateWasserstein(shell(1.0), shell(0.0), config, hooks));
-  LIPSCHITZ_ASSIGN_OR_RETURN(measured.trained,
-                             MeasureGradientFlow(*estimate.critic, points, {}));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      measured.tightness,
-      TightnessOf(*estimate.critic, points, sizes, context.seed));
-  RunOutcome outcome = OutcomeOf(measured, config.mlp());
-  const double value = estimate.estimate.value;
-  outcome.metrics["score"] = value / kExactDistance;
-  outcome.metrics["input_gradient_expected"] =
-      ExpectedInputGradient(sizes.dimension, config.mlp().hidden[0]);
-  outcome.history = estimate.training.history;
-  outcome.seconds = estimate.training.seconds;
-  if (!(value <= kExactDistance * (1.0 + kEstimateAllowance))) {
-    outcome.verdict.Update(absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: the estimate %.9g is above the exact distance "
-        "%.9g",
-        value, kExactDistance)));
-  }
-  return outcome;
-}
-
-absl::StatusOr<RunOutcome> RunClassifier(const Sizes& sizes,
-                                         const ClassifierRecipe& recipe,
-                                         const ImageDataset& data,
-                                         const RunContext& context) {
-  const LabelledImages shown = FirstImages(data.test, sizes.points);
-  const torch::Tensor points = FlatPixels(shown).to(context.device);
-  const torch::Tensor labels = shown.labels.to(context.device);
-  Measured measured;
-  ClassifierProbes probes;
-  probes.initial = [&](SequentialImpl& network) -> absl::Status {
-    LIPSCHITZ_ASSIGN_OR_RETURN(measured.initial,
-                               MeasureGradientFlow(network, points, labels));
-    return absl::OkStatus();
-  };
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      TrainedClassifier trained,
-      TrainClassifier(recipe, Norm::kL2, data, AccuracyOf, context, probes));
-  SequentialImpl& network = *trained.network;
-  LIPSCHITZ_ASSIGN_OR_RETURN(measured.trained,
-                             MeasureGradientFlow(network, points, labels));
-  LIPSCHITZ_ASSIGN_OR_RETURN(measured.tightness,
-                             TightnessOf(network, points, sizes, context.seed));
-  RunOutcome outcome = OutcomeOf(measured, recipe.mlp());
-  outcome.metrics["score"] =
-      AccuracyOf(Logits(network, FlatPixels(data.test).to(context.device)),
-                 data.test.labels.to(context.device))
-          .at("accuracy");
-  outcome.metrics["input_gradient_expected"] =
-      ExpectedInputGradient(data.pixels(), recipe.mlp().hidden[0]);
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
-  return outcome;
-}
-
 bool IsAsked(const std::vector<std::string>& asked, const std::string& name) {
   return asked.empty() ||
          std::find(asked.begin(), asked.end(), name) != asked.end();
@@ -368,7 +167,7 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
       config["train_images"] = sizes.train_images;
       config["test_images"] = sizes.test_images;
     }
-    config["measurement"] = MeasurementJson(sizes);
+    config["measurement"] = sizes.measurement.ToJson();
     return config;
   };
   Run run;
@@ -383,7 +182,7 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
   if (is_critic) {
     run.execute = [sizes, config = CriticConfig(sizes, chosen)](
                       const RunContext& context) {
-      return RunCritic(sizes, config, context);
+      return RunCritic(sizes.dimension, config, sizes.measurement, context);
     };
   } else {
     run.execute = [sizes, recipe = RecipeOf(sizes, chosen),
@@ -391,7 +190,7 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
       ImageDataset part = *data;
       part.train = FirstImages(data->train, sizes.train_images);
       part.test = FirstImages(data->test, sizes.test_images);
-      return RunClassifier(sizes, recipe, part, context);
+      return RunClassifier(recipe, part, sizes.measurement, context);
     };
   }
   // As in the preset; see MakeSlug.

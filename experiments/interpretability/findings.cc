@@ -26,7 +26,7 @@ std::vector<Finding> InterpretabilityExperiment::Findings(
     std::vector<Check> checks;
     for (const auto& [metric, what] :
          {std::pair("correlation_target", "correlation with the change"),
-          std::pair("judged_share", "share that looks turned")}) {
+          std::pair("judged_far", "share that looks turned")}) {
       const auto standard = MeanOf(part, {{"model", "standard"}}, metric);
       for (const char* model : {"l2", "linf"}) {
         const auto ours = MeanOf(part, {{"model", model}}, metric);

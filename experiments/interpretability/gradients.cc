@@ -49,7 +49,9 @@ absl::StatusOr<Turning> TurnInto(SequentialImpl& network,
             torch::where((turning.steps < 0) & arrived,
                          torch::full_like(turning.steps, step), turning.steps);
       }
-      const torch::Tensor left = (turning.steps < 0).nonzero().squeeze(1);
+      const torch::Tensor left =
+          options.stop_there ? (turning.steps < 0).nonzero().squeeze(1)
+                             : torch::arange(x.size(0), targets.options());
       if (left.numel() == 0 || step == options.most_steps) return turning;
       const torch::Tensor points = turning.x.index_select(0, left);
       LIPSCHITZ_ASSIGN_OR_RETURN(

@@ -24,13 +24,15 @@ struct TurningOptions {
   double step = 0.25;
   int64_t most_steps = 100;
   double temperature = 1.0;
+  // Whether an input that has arrived stays there, or goes on to the last step.
+  bool stop_there = true;
 };
 
 struct Turning {
-  // (n), int64: after so many steps the target has the largest logit; −1: not
-  // within the limit.
+  // (n), int64: after so many steps the target has the largest logit for the
+  // first time; −1: not within the limit.
   torch::Tensor steps;
-  // (n, d): there, or where the search ended.
+  // (n, d): where the steps ended.
   torch::Tensor x;
 };
 

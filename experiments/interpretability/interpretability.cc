@@ -37,6 +37,8 @@ struct Sizes {
   // looks like.
   int64_t judging_images = 5000;
   TurningOptions turning;
+  // How far an image is led in any case, for the judge.
+  int64_t far_steps = 40;
 };
 
 Sizes SizesOf(Preset preset) {
@@ -50,7 +52,6 @@ Sizes SizesOf(Preset preset) {
       sizes.judging_images = 200;
       break;
     case Preset::kQuick:
-      sizes.train_images = 20000;
       break;
     case Preset::kPaper:
       sizes.compared_images = 2000;
@@ -71,7 +72,8 @@ Json ConfigOf(const ClassifierRecipe& recipe, const Sizes& sizes,
   config["turned_images"] = sizes.turned_images;
   config["judging_images"] = sizes.judging_images;
   config["turning"] = {{"step", sizes.turning.step},
-                       {"most_steps", sizes.turning.most_steps}};
+                       {"most_steps", sizes.turning.most_steps},
+                       {"far_steps", sizes.far_steps}};
   return config;
 }
 
@@ -158,15 +160,28 @@ std::optional<int64_t> MedianSteps(const torch::Tensor& steps) {
   return median;
 }
 
+double ShareOf(const torch::Tensor& condition) {
+  return condition.to(torch::kDouble).mean().item<double>();
+}
+
+// Until an image is of its target class, and, whatever the network says on the
+// way, all `far_steps`.
 absl::Status AddTurning(SequentialImpl& network, const Pairs& pairs,
                         const torch::Tensor& judges,
                         const torch::Tensor& judge_labels,
-                        const TurningOptions& options, RunOutcome* outcome) {
+                        TurningOptions options, int64_t far_steps,
+                        RunOutcome* outcome) {
   const Pairs others =
       pairs.Select((pairs.labels != pairs.targets).nonzero().squeeze(1));
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const Turning turning,
       TurnInto(network, others.x, others.targets, options));
+  options.stop_there = false;
+  options.most_steps = far_steps;
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const Turning far, TurnInto(network, others.x, others.targets, options));
+  outcome->metrics["judged_far"] =
+      ShareOf(NearestClass(far.x, judges, judge_labels) == others.targets);
   const torch::Tensor arrived = (turning.steps >= 0).nonzero().squeeze(1);
   outcome->metrics["turned_share"] = static_cast<double>(arrived.numel()) /
                                      static_cast<double>(turning.steps.numel());
@@ -181,12 +196,9 @@ absl::Status AddTurning(SequentialImpl& network, const Pairs& pairs,
           .norm(2, {1})
           .median()
           .item<double>();
-  outcome->metrics["judged_share"] =
-      (NearestClass(there, judges, judge_labels) ==
-       others.targets.index_select(0, arrived))
-          .to(torch::kDouble)
-          .mean()
-          .item<double>();
+  outcome->metrics["judged_there"] =
+      ShareOf(NearestClass(there, judges, judge_labels) ==
+              others.targets.index_select(0, arrived));
   return absl::OkStatus();
 }
 
@@ -270,7 +282,7 @@ absl::StatusOr<RunOutcome> TrainAndInterpret(const InterpretedModel& model,
   turning.temperature = temperature;
   LIPSCHITZ_RETURN_IF_ERROR(AddTurning(network, pairs_of(sizes.turned_images),
                                        judges, judge_labels, turning,
-                                       &outcome));
+                                       sizes.far_steps, &outcome));
   if (context.seed == kPictureSeed) {
     LIPSCHITZ_RETURN_IF_ERROR(
         AddPictures(network, compared, temperature, data, &outcome));

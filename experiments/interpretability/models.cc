@@ -22,7 +22,7 @@ Sizes SizesOf(Preset preset) {
     case Preset::kSmoke:
       return {{32}, {32}, 8, 4};
     case Preset::kQuick:
-      return {{128, 128}, {256}, 16, 4};
+      return {{128, 128}, {256}, 16, 8};
     case Preset::kPaper:
       break;
   }
@@ -51,6 +51,7 @@ std::vector<InterpretedModel> InterpretedModels(Preset preset) {
   const ActivationSpec relu = ActivationSpec::Relu();
   InterpretedModel standard =
       Model("standard", Norm::kL2, sizes, ConstraintKind::kNone, relu);
+  standard.recipe.learning_rate = 3e-3;
   InterpretedModel dropout = standard;
   dropout.name = "dropout";
   dropout.recipe.mlp().dropout = 0.5;

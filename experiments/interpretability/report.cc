@@ -66,8 +66,9 @@ Figure FigureOf(const std::string& dataset,
   Figure figure;
   figure.title = absl::StrCat("What has to change for an image of ", dataset,
                               " to be of each class: red more, blue less");
-  figure.panel_width = kPanelSide + 16;
-  figure.panel_height = kPanelSide + 14;
+  // With room for labels.
+  figure.panel_width = kPanelSide + 20;
+  figure.panel_height = kPanelSide + 20;
   for (const VariantRecords& group : groups) {
     const Json* const pictures = PicturesOf(group);
     if (pictures == nullptr) continue;
@@ -106,6 +107,7 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
                    {"turned"},
                    {"distance", {2, true}},
                    {"looks turned"},
+                   {"further on"},
                    {"K", {2, false}},
                    {"seconds", {1, false}},
                    {"seeds"},
@@ -125,7 +127,8 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
          SummariseMetric(group, "median_steps"),
          SummariseMetric(group, "turned_share"),
          SummariseMetric(group, "median_distance"),
-         SummariseMetric(group, "judged_share"), Summarise(bounds),
+         SummariseMetric(group, "judged_there"),
+         SummariseMetric(group, "judged_far"), Summarise(bounds),
          Summarise(seconds), absl::StrCat(group.ok.size()),
          absl::StrCat(group.failed)});
   }
@@ -149,7 +152,13 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
                                          .at("most_steps")
                                          .get<int64_t>()),
       " steps; distance: how far it is there, in l2; looks turned: share of "
-      "these whose nearest training image is of the target class. K: proven, "
+      "these whose nearest training image is of the target class; further on: "
+      "of all, after ",
+      records.empty()
+          ? std::string("more")
+          : absl::StrCat(
+                records[0].config.at("turning").at("far_steps").get<int64_t>()),
+      " steps in any case. K: proven, "
       "linf for pgd and linf, else l2. Mean ± standard deviation over seeds. "
       "Preset: ",
       records.empty() ? "none" : records[0].preset, ".")};

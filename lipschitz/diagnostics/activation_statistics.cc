@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -14,6 +16,32 @@
 
 namespace lipschitz {
 namespace {
+
+// How many different rows choices (places, groups, k) has in each group, whose
+// entries are from 0 to size − 1: (groups), int64.
+at::Tensor DistinctChoices(const at::Tensor& choices, int64_t size) {
+  const int64_t entries = choices.size(2);
+  if (static_cast<double>(entries) * std::log2(size) <= 62.0) {
+    // As numbers of that base, so that all groups are sorted at once.
+    at::Tensor code = choices.select(2, 0);
+    for (int64_t i = 1; i < entries; ++i) {
+      code = code * size + choices.select(2, i);
+    }
+    const at::Tensor sorted = std::get<0>(code.sort(0));
+    const int64_t places = sorted.size(0);
+    return 1 +
+           (sorted.narrow(0, 1, places - 1) != sorted.narrow(0, 0, places - 1))
+               .sum(0);
+  }
+  at::Tensor distinct = at::zeros({choices.size(1)}, at::kLong);
+  for (int64_t group = 0; group < choices.size(1); ++group) {
+    distinct[group] =
+        std::get<0>(at::unique_dim(choices.select(1, group).contiguous(),
+                                   /*dim=*/0))
+            .size(0);
+  }
+  return distinct;
+}
 
 // `values` (places, width), before the activation.
 void DescribeGroups(const at::Tensor& values, int64_t size,
@@ -36,12 +64,7 @@ void DescribeGroups(const at::Tensor& values, int64_t size,
   }
   statistics->moved =
       moved.reshape({places, width}).to(at::kDouble).mean(at::IntArrayRef{0});
-  statistics->patterns = at::zeros({width / size}, at::kLong);
-  for (int64_t group = 0; group < width / size; ++group) {
-    const at::Tensor distinct = std::get<0>(
-        at::unique_dim(choice.select(1, group).contiguous(), /*dim=*/0));
-    statistics->patterns[group] = distinct.size(0);
-  }
+  statistics->patterns = DistinctChoices(choice, size);
 }
 
 ActivationStatistics Describe(const std::string& name,

@@ -421,6 +421,33 @@ TEST(PictureTest, RowsAreFromTheTopAndColoursFromZero) {
   EXPECT_THAT(script, HasSubstr("set cbrange [-2:2]\n"));
 }
 
+// Pixels are squares, inside the panel's own cell.
+TEST(PictureTest, HasItsPlace) {
+  Figure figure = PictureFigure();
+  figure.panel_width = 100;
+  figure.panel_height = 80;
+  const std::string script = Script(figure);
+  double width = 0.0;
+  double height = 0.0;
+  ASSERT_EQ(std::sscanf(script.c_str(), "set terminal svg size %lf,%lf", &width,
+                        &height),
+            2);
+  // The second one, below.
+  const size_t second = script.find("$data_1");
+  const auto margin = [&](const std::string& side) {
+    const std::string start = "set " + side + "margin at screen ";
+    const size_t place = script.rfind(start, second);
+    return std::atof(script.c_str() + place + start.size());
+  };
+  const double pixel = width * (margin("r") - margin("l")) / 3;
+  EXPECT_NEAR(pixel, height * (margin("t") - margin("b")) / 2, 1e-3);
+  EXPECT_GT(pixel, 20.0);
+  EXPECT_GE(margin("l"), 0.0);
+  EXPECT_LE(margin("r"), 1.0);
+  EXPECT_LE(height * margin("t"), 80.0);
+  EXPECT_GE(margin("b"), 0.0);
+}
+
 TEST(PictureTest, StandsBesideOtherPanels) {
   Figure figure = PictureFigure();
   figure.panels.push_back(OnePanel({{"curve", {1, 2}, {1, 2}}}));

@@ -87,6 +87,21 @@ TEST_F(TurnIntoTest, CountsStepsOfFixedLength) {
                           Matrix({{0.52, 0.7}, {0.8, 0.3}}), 1e-6));
 }
 
+TEST_F(TurnIntoTest, GoesOnWhereItIsTold) {
+  TurningOptions options;
+  options.step = 0.1;
+  options.most_steps = 4;
+  options.stop_there = false;
+  const auto turning =
+      TurnInto(*network_, Matrix({{0.22, 0.7}, {0.8, 0.3}}).to(at::kFloat),
+               Labels({0, 0}), options);
+  ASSERT_TRUE(turning.ok()) << turning.status();
+  EXPECT_EQ(turning->steps[0].item<int64_t>(), 3);
+  EXPECT_EQ(turning->steps[1].item<int64_t>(), 0);
+  EXPECT_TRUE(TensorsNear(turning->x.to(at::kDouble),
+                          Matrix({{0.62, 0.7}, {1.0, 0.3}}), 1e-6));
+}
+
 TEST_F(TurnIntoTest, StopsAtTheLimitAndInTheBox) {
   TurningOptions options;
   options.step = 0.1;

@@ -101,6 +101,24 @@ TEST(ActivationStatisticsTest, AgreeWithTheActivation) {
   }
 }
 
+// Also where the orders of a group are more than an int64 could number.
+TEST(ActivationStatisticsTest, CountsOrdersOfGroupsOfAnySize) {
+  torch::manual_seed(4);
+  for (const int64_t width : {2, 15, 16, 40}) {
+    // Each row and twice it: the same order.
+    const at::Tensor rows = at::randn({width == 2 ? 1 : 6, width}, at::kDouble);
+    const at::Tensor x = at::cat({rows, 2 * rows, rows, at::neg(rows)});
+    const ActivationStatistics statistics = Of(ActivationSpec::FullSort(), x);
+    EXPECT_EQ(statistics.patterns[0].item<int64_t>(), 2 * rows.size(0))
+        << width;
+    // One place has one order.
+    EXPECT_EQ(Of(ActivationSpec::FullSort(), rows.narrow(0, 0, 1))
+                  .patterns[0]
+                  .item<int64_t>(),
+              1);
+  }
+}
+
 TEST(ActivationStatisticsTest, UnitsOfImagesAreChannels) {
   torch::manual_seed(2);
   const at::Tensor x = at::randn({3, 4, 5, 2});

@@ -308,7 +308,7 @@ Table AbsoluteValueExperiment::MakeTable(
   table.columns = {{"constraint"},
                    {"hidden layers"},
                    {"activation"},
-                   {"estimate", {5, true}},
+                   {"estimate", {5, true}, Better::kHigher},
                    {"exact", {1, false}},
                    {"K", {7, false}},
                    {"steepest slope", {5, false}},

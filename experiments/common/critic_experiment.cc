@@ -28,6 +28,19 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
          std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// The values of a variant's key, each once.
+std::vector<std::string> ValuesOf(const std::vector<CriticRun>& runs,
+                                  const std::string& key) {
+  std::vector<std::string> values;
+  for (const CriticRun& run : runs) {
+    std::string value = VariantText(run.variant, key);
+    if (std::find(values.begin(), values.end(), value) == values.end()) {
+      values.push_back(std::move(value));
+    }
+  }
+  return values;
+}
+
 WassersteinConfig Customised(WassersteinConfig config,
                              const CriticSettings& settings) {
   if (settings.hidden.has_value()) {
@@ -180,6 +193,10 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
     const CommonSettings& common) const {
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<CriticRun> critic_runs,
                              Runs(common));
+  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("activation", settings_.activations,
+                                        ValuesOf(critic_runs, "activation")));
+  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("constraint", settings_.constraints,
+                                        ValuesOf(critic_runs, "constraint")));
   std::vector<Run> runs;
   for (const CriticRun& critic_run : critic_runs) {
     if (!Contains(settings_.activations,
@@ -219,12 +236,13 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
 Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
   Table table;
   table.title = table_title();
+  table.compared_within = compared_within();
   const auto keys = table_keys();
   for (const auto& [key, title] : keys) table.columns.push_back({title});
   for (const Column& column :
        std::vector<Column>{{"estimate", {5, true}},
                            {"exact", {4, false}},
-                           {"estimate / exact", {5, true}},
+                           {"estimate / exact", {5, true}, Better::kHigher},
                            {"K", {7, false}},
                            {"mean difference", {4, false}},
                            {"gradient norm", {3, true}},

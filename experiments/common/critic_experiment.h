@@ -87,6 +87,9 @@ class CriticExperiment : public Experiment {
   // Keys of the variant and their columns.
   virtual std::vector<std::pair<std::string, std::string>> table_keys()
       const = 0;
+  // How many of these, the first ones, are of the problem: rows that differ in
+  // them are not compared.
+  virtual size_t compared_within() const { return 0; }
 
  private:
   CriticSettings settings_;

@@ -1,6 +1,9 @@
 #include "experiments/common/table.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -28,18 +31,80 @@ std::string MarkdownText(const std::string& text) {
   return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\r\n", " "}, {"\n", " "}});
 }
 
+std::string MeanText(const Summary& summary, const NumberFormat& format) {
+  return absl::StrFormat("%.*f", format.decimals, summary.mean);
+}
+
 std::string CellText(const Cell& cell, const NumberFormat& format) {
   if (const auto* text = std::get_if<std::string>(&cell)) {
     return MarkdownText(*text);
   }
   const Summary& summary = std::get<Summary>(cell);
   if (summary.count == 0) return "–";
-  std::string text = absl::StrFormat("%.*f", format.decimals, summary.mean);
+  std::string text = MeanText(summary, format);
   if (format.show_deviation && summary.count > 1) {
     absl::StrAppend(
         &text, absl::StrFormat(" ± %.*f", format.decimals, summary.deviation));
   }
   return text;
+}
+
+// The rows that hold the best mean of a column among `rows`; none where all of
+// them do.
+std::vector<size_t> BestRows(const Table& table, size_t column,
+                             const std::vector<size_t>& rows) {
+  const Column& asked = table.columns[column];
+  std::vector<size_t> compared;
+  for (const size_t row : rows) {
+    const auto* summary = std::get_if<Summary>(&table.rows[row][column]);
+    if (summary != nullptr && summary->count > 0) compared.push_back(row);
+  }
+  const auto mean = [&](size_t row) {
+    return std::get<Summary>(table.rows[row][column]);
+  };
+  const auto best = std::min_element(
+      compared.begin(), compared.end(), [&](size_t a, size_t b) {
+        return asked.better == Better::kHigher ? mean(a).mean > mean(b).mean
+                                               : mean(a).mean < mean(b).mean;
+      });
+  std::vector<size_t> found;
+  for (const size_t row : compared) {
+    if (MeanText(mean(row), asked.format) ==
+        MeanText(mean(*best), asked.format)) {
+      found.push_back(row);
+    }
+  }
+  return found.size() < compared.size() ? found : std::vector<size_t>{};
+}
+
+// Rows that are compared with each other: those that agree in the first cells.
+std::vector<std::vector<size_t>> ComparedRows(
+    const Table& table, const std::vector<std::vector<std::string>>& texts) {
+  std::map<std::vector<std::string>, std::vector<size_t>> groups;
+  for (size_t row = 0; row < table.rows.size(); ++row) {
+    const auto& text = texts[row];
+    const size_t shared = std::min(table.compared_within, text.size());
+    groups[{text.begin(), text.begin() + static_cast<std::ptrdiff_t>(shared)}]
+        .push_back(row);
+  }
+  std::vector<std::vector<size_t>> rows;
+  for (auto& [key, group] : groups) rows.push_back(std::move(group));
+  return rows;
+}
+
+// `texts`: of the rows' cells.
+void EmphasiseBest(const Table& table,
+                   std::vector<std::vector<std::string>>* texts) {
+  const auto groups = ComparedRows(table, *texts);
+  for (size_t column = 0; column < table.columns.size(); ++column) {
+    if (table.columns[column].better == Better::kUnknown) continue;
+    for (const auto& group : groups) {
+      for (const size_t row : BestRows(table, column, group)) {
+        std::string& text = (*texts)[row][column];
+        text = absl::StrCat("**", text, "**");
+      }
+    }
+  }
 }
 
 std::string CsvText(const std::string& text) {
@@ -70,16 +135,19 @@ Summary Summarise(const std::vector<double>& values) {
 }
 
 std::string Table::ToMarkdown() const {
-  std::vector<std::vector<std::string>> lines(1);
-  for (const Column& column : columns) {
-    lines[0].push_back(MarkdownText(column.title));
-  }
+  std::vector<std::vector<std::string>> lines;
   for (const auto& row : rows) {
     lines.emplace_back();
     for (size_t i = 0; i < row.size(); ++i) {
       lines.back().push_back(CellText(row[i], columns[i].format));
     }
   }
+  EmphasiseBest(*this, &lines);
+  std::vector<std::string> header;
+  for (const Column& column : columns) {
+    header.push_back(MarkdownText(column.title));
+  }
+  lines.insert(lines.begin(), std::move(header));
   std::vector<size_t> widths(columns.size(), 3);
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {

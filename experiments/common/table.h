@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,9 +27,13 @@ struct NumberFormat {
   bool show_deviation = true;
 };
 
+// Which numbers of a column are good ones.
+enum class Better { kUnknown, kHigher, kLower };
+
 struct Column {
   std::string title;
   NumberFormat format = {};
+  Better better = Better::kUnknown;
 };
 
 // Text, or a summary (Markdown "0.9997 ± 0.0002", CSV mean and deviation).
@@ -40,8 +45,12 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
   // Paragraphs below the table.
   std::vector<std::string> notes;
+  // Rows are compared with those that agree in so many of the first columns.
+  size_t compared_within = 0;
 
-  // Aligned, so that it reads well on a terminal too.
+  // Aligned, so that it reads well on a terminal too. The best means of a
+  // column (as they are written, so that there may be several) are bold where
+  // it is known what is better, and where they differ from the others.
   std::string ToMarkdown() const;
   // RFC 4180, but lines end in a line feed alone. A column that holds a summary
   // becomes two: TITLE and TITLE_sd, with all digits.

@@ -198,14 +198,15 @@ Table FittingTable(const std::vector<Record>& records) {
                    {"constraint"},
                    {"hidden"},
                    {"activation"},
-                   {"largest error", {4, true}},
-                   {"proven bound", {4, false}},
+                   {"largest error", {4, true}, Better::kLower},
+                   {"proven bound", {4, false}, Better::kLower},
                    {"rms error", {4, false}},
                    {"K", {7, false}},
                    {"steepest slope", {5, false}},
                    {"seconds", {1, false}},
                    {"seeds"},
                    {"failed"}};
+  table.compared_within = 1;
   for (const VariantRecords& group : SortedGroups(records)) {
     table.rows.push_back(
         {Text(group, "function"), Text(group, "constraint"),

@@ -42,6 +42,7 @@ class HighDimensionalConeExperiment : public CriticExperiment {
             {"constraint", "constraint"},
             {"activation", "activation"}};
   }
+  size_t compared_within() const override { return 1; }
 };
 
 }  // namespace lipschitz::experiments

@@ -179,7 +179,7 @@ Table MnistClassificationExperiment::MakeTable(
   table.columns = {{"dataset"},
                    {"constraint"},
                    {"activation"},
-                   {"test error", {4, true}},
+                   {"test error", {4, true}, Better::kLower},
                    {"as trained", {4, false}},
                    {"K's norm"},
                    {"K", {4, false}},
@@ -187,6 +187,7 @@ Table MnistClassificationExperiment::MakeTable(
                    {"seconds", {1, false}},
                    {"seeds"},
                    {"failed"}};
+  table.compared_within = 1;
   const std::vector<VariantRecords> groups = GroupByVariant(records);
   const auto add = [&](const VariantRecords& group) {
     std::vector<double> errors_as_trained;

@@ -107,12 +107,16 @@ Table PartTable(const Part& part) {
   Table table;
   table.title =
       absl::StrCat("Certified accuracy on ", part.dataset, ", ", part.norm);
-  table.columns = {{"model"}, {"hidden"}, {"training"}, {"clean"}};
+  table.columns = {{"model"},
+                   {"hidden"},
+                   {"training"},
+                   {"clean", {4, true}, Better::kHigher}};
   for (const double radius : radii) {
-    table.columns.push_back({absl::StrFormat("%g", radius)});
+    table.columns.push_back(
+        {absl::StrFormat("%g", radius), {4, true}, Better::kHigher});
   }
-  table.columns.push_back({"mean radius"});
-  table.columns.push_back({"median radius"});
+  table.columns.push_back({"mean radius", {4, true}, Better::kHigher});
+  table.columns.push_back({"median radius", {4, true}, Better::kHigher});
   table.columns.push_back({"seeds"});
   table.columns.push_back({"failed"});
   for (const VariantRecords& group : Ranked(part)) {
@@ -202,20 +206,21 @@ Table RobustnessTable(const std::vector<Record>& records) {
                    {"hidden"},
                    {"training"},
                    {"radii"},
-                   {"clean"},
-                   {"certified, small"},
-                   {"certified, large"},
-                   {"naive, large"},
-                   {"float32, large"},
-                   {"FGSM, large"},
-                   {"PGD, large"},
-                   {"Auto-PGD, small"},
-                   {"Auto-PGD, large"},
+                   {"clean", {4, true}, Better::kHigher},
+                   {"certified, small", {4, true}, Better::kHigher},
+                   {"certified, large", {4, true}, Better::kHigher},
+                   {"naive, large", {4, true}, Better::kHigher},
+                   {"float32, large", {4, true}, Better::kHigher},
+                   {"FGSM, large", {4, true}, Better::kHigher},
+                   {"PGD, large", {4, true}, Better::kHigher},
+                   {"Auto-PGD, small", {4, true}, Better::kHigher},
+                   {"Auto-PGD, large", {4, true}, Better::kHigher},
                    {"K", {7, false}},
                    {"broken"},
                    {"seconds", {0, false}},
                    {"seeds"},
                    {"failed"}};
+  table.compared_within = 2;
   for (const Part& part : Parts(records)) {
     const auto [small, large] = PublishedRadii(part.norm);
     for (const VariantRecords& group : Ranked(part)) {

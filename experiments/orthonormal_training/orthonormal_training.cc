@@ -316,18 +316,19 @@ Table OrthonormalTrainingExperiment::MakeTable(
     const std::vector<Record>& records) const {
   Table table;
   table.title = "Concentric shells under orthonormal weights";
-  table.columns = {{"activation"},
-                   {"constraint"},
-                   {"test accuracy", {4, true}},
-                   {"mean margin", {4, true}},
-                   {"largest possible", {4, false}},
-                   {absl::StrFormat("certified at %g", kRadius), {4, true}},
-                   {"K", {7, false}},
-                   {"defect in training"},
-                   {"defect as stored"},
-                   {"ms per step", {2, false}},
-                   {"seeds"},
-                   {"failed"}};
+  table.columns = {
+      {"activation"},
+      {"constraint"},
+      {"test accuracy", {4, true}, Better::kHigher},
+      {"mean margin", {4, true}, Better::kHigher},
+      {"largest possible", {4, false}},
+      {absl::StrFormat("certified at %g", kRadius), {4, true}, Better::kHigher},
+      {"K", {7, false}},
+      {"defect in training"},
+      {"defect as stored"},
+      {"ms per step", {2, false}, Better::kLower},
+      {"seeds"},
+      {"failed"}};
   const std::vector<VariantRecords> groups = GroupByVariant(records);
   const auto largest = [](const VariantRecords& group, const char* metric) {
     double value = 0.0;

@@ -186,6 +186,11 @@ class Pool {
     if (run == nullptr) return;
     switch (report.end) {
       case RunEnd::kStopped:
+        // Its process alone was asked to stop, and ends.
+        if (!stopping_) {
+          queue_.push_front(run);
+          Dismiss(worker);
+        }
         return;
       case RunEnd::kLocked:
         if (waited_for_.insert(run).second) {

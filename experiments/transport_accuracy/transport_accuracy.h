@@ -37,6 +37,7 @@ class TransportAccuracyExperiment : public CriticExperiment {
             {"constraint", "constraint"},
             {"activation", "activation"}};
   }
+  size_t compared_within() const override { return 1; }
 };
 
 }  // namespace lipschitz::experiments

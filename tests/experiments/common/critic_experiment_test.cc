@@ -116,7 +116,12 @@ TEST(CriticExperiment, SettingsThatMakeNoSenseAreErrors) {
   settings.activations = {"relu"};
   EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
                         absl::StatusCode::kInvalidArgument,
-                        {"nothing to run", "--activation"}));
+                        {"--activation", "'relu'", "it knows"}));
+  settings = {};
+  settings.constraints = {"bjork"};
+  EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
+                        absl::StatusCode::kInvalidArgument,
+                        {"--constraint", "'bjork'", "none"}));
   settings = {};
   settings.steps = -1;
   EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),

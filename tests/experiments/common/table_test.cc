@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lipschitz/base/files.h"
@@ -14,6 +16,7 @@
 namespace lipschitz::experiments {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -125,6 +128,53 @@ TEST(MarkdownTest, BarsAndLineBreaksDoNotEndACell) {
             "| ----- |\n"
             "| a\\|b  |\n"
             "| c d e |\n");
+}
+
+// The cells of the second column.
+std::vector<std::string> SecondCells(const Table& table) {
+  std::vector<std::string> cells;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(table.ToMarkdown(), '\n'))) {
+    const std::vector<std::string> parts = absl::StrSplit(line, '|');
+    if (parts.size() < 3) continue;
+    cells.emplace_back(absl::StripAsciiWhitespace(parts[2]));
+  }
+  // Header and rule.
+  cells.erase(cells.begin(), cells.begin() + 2);
+  return cells;
+}
+
+Table Scores(Better better) {
+  Table table;
+  table.columns = {{"task"}, {"score", {2, true}, better}};
+  table.rows = {{"a", Summary{0.5, 0.125, 3}},
+                {"a", Summary{0.25, 0.0, 1}},
+                {"b", Summary{0.75, 0.0, 1}},
+                {"b", Summary{0.7501, 0.0, 1}},
+                {"b", Summary{}}};
+  return table;
+}
+
+TEST(BestTest, IsBoldWhereItIsKnownWhatIsBetter) {
+  EXPECT_THAT(SecondCells(Scores(Better::kUnknown)),
+              ElementsAre("0.50 ± 0.12", "0.25", "0.75", "0.75", "–"));
+  // As they are written, two are the best.
+  EXPECT_THAT(SecondCells(Scores(Better::kHigher)),
+              ElementsAre("0.50 ± 0.12", "0.25", "**0.75**", "**0.75**", "–"));
+  EXPECT_THAT(SecondCells(Scores(Better::kLower)),
+              ElementsAre("0.50 ± 0.12", "**0.25**", "0.75", "0.75", "–"));
+}
+
+TEST(BestTest, IsAmongRowsThatAreCompared) {
+  Table table = Scores(Better::kHigher);
+  table.compared_within = 1;
+  // Of two equal ones neither is better.
+  EXPECT_THAT(SecondCells(table),
+              ElementsAre("**0.50 ± 0.12**", "0.25", "0.75", "0.75", "–"));
+}
+
+TEST(BestTest, NumbersOfACsvStayNumbers) {
+  EXPECT_EQ(Scores(Better::kHigher).ToCsv(), Scores(Better::kUnknown).ToCsv());
 }
 
 TEST(CsvTest, SummariesAreTwoColumnsWithAllDigits) {

@@ -64,7 +64,7 @@ TEST(ChildProcess, SaysWhichSignalEndedIt) {
 TEST(ChildProcess, DoesNotOutliveTheObject) {
   pid_t number = 0;
   {
-    ChildProcess process = Shell("echo $$; sleep 1000");
+    ChildProcess process = Shell("echo $$; exec sleep 1000");
     std::vector<std::string> lines;
     ASSERT_TRUE(process.ReceiveLines(&lines));
     number = std::stoi(lines.at(0));
@@ -76,7 +76,7 @@ TEST(ChildProcess, DoesNotOutliveTheObject) {
 
 TEST(ChildProcess, DoesNotKeepTheInputOfAnotherOpen) {
   ChildProcess first = Shell("read line; echo end");
-  ChildProcess second = Shell("sleep 1000");
+  ChildProcess second = Shell("exec sleep 1000");
   first.CloseInput();
   EXPECT_THAT(AllLines(&first), ElementsAre("end"));
 }
@@ -84,7 +84,6 @@ TEST(ChildProcess, DoesNotKeepTheInputOfAnotherOpen) {
 TEST(ChildProcess, WritingToOneThatHasEndedIsAnError) {
   std::signal(SIGPIPE, SIG_IGN);
   ChildProcess process = Shell("exit 0");
-  // Its output ends a moment before its input does.
   EXPECT_EQ(process.Wait(), "exit status 0");
   EXPECT_EQ(process.SendLine("hello").code(), absl::StatusCode::kUnavailable);
 }

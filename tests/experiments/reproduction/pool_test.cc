@@ -159,6 +159,17 @@ TEST_F(PoolTest, AStopIsHandedOnAndWaitedFor) {
   EXPECT_THAT(text_, HasSubstr("2 runs write checkpoints"));
 }
 
+TEST_F(PoolTest, ARunWhoseProcessAloneWasStoppedGoesOnInAnother) {
+  const auto result =
+      Run({"a", "b"}, 1,
+          "if [ $(wc -l < log) -lt 2 ]; then done_with 4; exit 130; fi\n"
+          "done_with 0 fine");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->interrupted);
+  EXPECT_EQ(result->done, 2);
+  EXPECT_THAT(Log(), ElementsAre("a", "a", "b"));
+}
+
 TEST_F(PoolTest, AnErrorThatEveryRunWouldMeetEndsThePlan) {
   const auto result =
       Run({"a", "b", "c"}, 1,

@@ -31,7 +31,7 @@ TEST(Reproduce, RunsEverythingOnceAndGoesOnAfterAKill) {
   const std::string data = testing::SyntheticMnist(NewFolder("data"), 500, 50);
   std::vector<std::string> command = {DataFile("experiments/reproduce"),
                                       "--preset=smoke",
-                                      "--seeds=2",
+                                      "--seeds=1",
                                       "--threads=1",
                                       "--device=cpu",
                                       "--dataset=mnist",
@@ -55,6 +55,13 @@ TEST(Reproduce, RunsEverythingOnceAndGoesOnAfterAKill) {
     if (entry.path().extension() == ".json") ++records;
   }
   EXPECT_EQ(records, runs);
+  for (const auto& folder :
+       std::filesystem::directory_iterator(results + "/records")) {
+    const std::string table =
+        results + "/tables/" + folder.path().filename().string() + "_smoke.md";
+    EXPECT_TRUE(std::filesystem::exists(table)) << table;
+  }
+  EXPECT_TRUE(std::filesystem::exists(results + "/README.md"));
   const ProcessResult again = RunProcess(command);
   EXPECT_EQ(again.exit_status, 0);
   EXPECT_NE(again.standard_output.find("0 runs done, " + std::to_string(runs) +

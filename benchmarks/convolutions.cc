@@ -107,7 +107,9 @@ std::string ConvolutionStep(const std::string& constraint) {
 }
 
 std::string ConvolutionSection(const Results& results) {
+  const Measurement* const step = results.Find(ConvolutionStep("none"));
   return absl::StrCat(
+      "Rounds: ", step == nullptr ? 0 : step->milliseconds.size(), ". ",
       R"(A training step of one layer inside a network, Adam, circular padding, 28×28 images where
 no other size is named, batch 64. The *gradient norm* is that of a unit vector sent
 back through ten layers of 8 channels (3×3, MaxMin between them), as initialised. *K of LeNet*:

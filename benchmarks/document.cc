@@ -124,6 +124,15 @@ std::vector<Target> Targets() {
        "batch 64: orthogonal / unconstrained",
        ConvolutionStep("orthogonal"), ConvolutionStep("none"), 3.0, true,
        Floor::kGemm, ConvolutionStep("orthogonal"), ConvolutionStep("none")});
+  for (const char* size : {"quick", "paper"}) {
+    const std::string iteration =
+        absl::StrCat("gan_iteration:iteration/", size, "/");
+    targets.push_back({absl::StrCat("iteration of a GAN, ", size,
+                                    " preset: critic of constant 1 / gradient "
+                                    "penalty"),
+                       iteration + "lwgan", iteration + "wgan_gp", 1.5, true,
+                       Floor::kNone, iteration + "lwgan", ""});
+  }
   for (const auto& [width, batch] :
        {std::pair<int64_t, int64_t>(1024, 128), {1024, 1024}, {256, 128}}) {
     targets.push_back(

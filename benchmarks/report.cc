@@ -53,7 +53,7 @@ std::vector<Program> Programs() {
   std::vector<Program> programs;
   for (const char* name :
        {"machine", "group_sort", "l1_projection", "orthonormalisation",
-        "training_step", "convolution_step"}) {
+        "training_step", "convolution_step", "gan_iteration"}) {
     programs.push_back({name, {absl::StrCat("benchmarks/", name), mix}});
   }
   programs.push_back(
@@ -79,12 +79,13 @@ std::vector<Program> Programs() {
 // Before an hour is spent: are the programs there, and does Python have torch?
 absl::Status CheckPrograms() {
   if (Programs().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--programs=", FLAGS_programs,
-        " names none of machine, group_sort, l1_projection, "
-        "orthonormalisation, "
-        "training_step, convolution_step, training_step_2_threads, "
-        "compare_pytorch"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--programs=", FLAGS_programs,
+                     " names none of machine, group_sort, l1_projection, "
+                     "orthonormalisation, "
+                     "training_step, convolution_step, gan_iteration, "
+                     "training_step_2_threads, "
+                     "compare_pytorch"));
   }
   if (access("benchmarks/training_step", X_OK) != 0) {
     return absl::FailedPreconditionError(

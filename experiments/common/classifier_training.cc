@@ -18,6 +18,7 @@
 #include "lipschitz/attacks/objective.h"
 #include "lipschitz/base/evaluation_mode.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/data/augmentation.h"
 #include "lipschitz/data/batches.h"
 #include "lipschitz/data/random.h"
 #include "lipschitz/data/split.h"
@@ -203,12 +204,13 @@ absl::Status ClassifierRecipe::Validate() const {
         absl::StrCat("learning_rate must be positive, got ", learning_rate));
   }
   if (!(margin > 0.0) || !(temperature > 0.0) || !(offset >= 0.0) ||
-      !(jacobian_penalty >= 0.0) || !(adversarial.epsilon >= 0.0)) {
+      !(jacobian_penalty >= 0.0) || !(adversarial.epsilon >= 0.0) ||
+      shift < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "margin and temperature must be positive, offset, jacobian_penalty and "
-        "the training's epsilon not negative, got ",
-        margin, ", ", temperature, ", ", offset, ", ", jacobian_penalty,
-        " and ", adversarial.epsilon));
+        "margin and temperature must be positive, offset, jacobian_penalty, "
+        "the training's epsilon and shift not negative, got ",
+        margin, ", ", temperature, ", ", offset, ", ", jacobian_penalty, ", ",
+        adversarial.epsilon, " and ", shift));
   }
   return absl::OkStatus();
 }
@@ -216,6 +218,11 @@ absl::Status ClassifierRecipe::Validate() const {
 Json ClassifierRecipe::ToJson() const {
   Json json =
       std::visit([](const auto& config) { return Describe(config); }, network);
+  // Of weights that are free; constrained ones start orthonormal.
+  const std::string free = ConstraintName(ConstraintKind::kNone);
+  if (json.value("constraint", "") == free || json.value("dense", "") == free) {
+    json["start"] = "he";
+  }
   json["loss"] = LossName(loss);
   if (loss == ClassifierLoss::kMargin) {
     json["margin"] = margin;
@@ -231,6 +238,7 @@ Json ClassifierRecipe::ToJson() const {
         {"steps", adversarial.steps},
         {"step_fraction", adversarial.step_fraction}};
   }
+  if (shift > 0) json["shift"] = shift;
   json.update(Json({{"optimizer", OptimizerName(optimizer)},
                     {"epochs", epochs},
                     {"batch_size", batch_size},
@@ -238,6 +246,18 @@ Json ClassifierRecipe::ToJson() const {
                     {"schedule", "cosine"},
                     {"held_out", held_out}}));
   return json;
+}
+
+ClassifierRecipe RecipeChanges::AppliedTo(ClassifierRecipe recipe) const {
+  recipe.epochs = epochs.value_or(recipe.epochs);
+  recipe.batch_size = batch_size.value_or(recipe.batch_size);
+  recipe.learning_rate = learning_rate.value_or(recipe.learning_rate);
+  recipe.optimizer = optimizer.value_or(recipe.optimizer);
+  recipe.offset = offset.value_or(recipe.offset);
+  recipe.temperature = temperature.value_or(recipe.temperature);
+  recipe.shift = shift.value_or(recipe.shift);
+  recipe.held_out = held_out.value_or(recipe.held_out);
+  return recipe;
 }
 
 absl::Status SaveClassifier(const std::string& path,
@@ -324,7 +344,8 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
 
   TrainingHooks hooks;
   hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
-    const LabelledImages batch = parts.train.Select(batches.At(step));
+    LabelledImages batch = parts.train.Select(batches.At(step));
+    batch.images = ShiftRandomly(batch.images, recipe.shift, random);
     torch::Tensor x = FlatPixels(batch).to(device);
     const torch::Tensor y = batch.labels.to(device);
     if (recipe.adversarial.epsilon > 0.0) x = adversary.Attack(*network, x, y);

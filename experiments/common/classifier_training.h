@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +52,8 @@ struct ClassifierRecipe {
   // Times the mean squared Frobenius norm of the input Jacobian.
   double jacobian_penalty = 0.0;
   AdversarialTraining adversarial;
+  // Pixels that training images are moved by at most, at random.
+  int64_t shift = 0;
 
   int64_t epochs = 5;
   int64_t batch_size = 128;
@@ -65,6 +70,20 @@ struct ClassifierRecipe {
   // The network, where it is an MLP.
   MlpConfig& mlp() { return std::get<MlpConfig>(network); }
   const MlpConfig& mlp() const { return std::get<MlpConfig>(network); }
+};
+
+// What replaces values of a recipe, for searches: what a user asked for.
+struct RecipeChanges {
+  std::optional<int64_t> epochs;
+  std::optional<int64_t> batch_size;
+  std::optional<double> learning_rate;
+  std::optional<OptimizerKind> optimizer;
+  std::optional<double> offset;
+  std::optional<double> temperature;
+  std::optional<int64_t> shift;
+  std::optional<int64_t> held_out;
+
+  ClassifierRecipe AppliedTo(ClassifierRecipe recipe) const;
 };
 
 // Metrics of validation images from their logits (n, classes) and labels (n).

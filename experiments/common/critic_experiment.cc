@@ -64,6 +64,10 @@ Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
   json.update(run.problem_config);
   json["ground_norm"] = NormName(config.ground_norm);
   json["hidden"] = absl::StrJoin(config.mlp().hidden, "-");
+  // Of weights that are free; constrained ones start orthonormal.
+  if (config.mlp().constraint.kind == ConstraintKind::kNone) {
+    json["start"] = "he";
+  }
   json["steps"] = config.steps;
   json["batch_size"] = config.batch_size;
   json["optimizer"] = OptimizerName(config.optimizer);

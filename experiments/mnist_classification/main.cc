@@ -3,6 +3,7 @@
 
 #include <gflags/gflags.h>
 
+#include "experiments/common/classifier_flags.h"
 #include "experiments/common/flag_lists.h"
 #include "experiments/common/flags.h"
 #include "experiments/mnist_classification/mnist_classification.h"
@@ -14,13 +15,6 @@ DEFINE_string(constraint, "all",
 DEFINE_string(activation, "all",
               "Activations, separated by commas, or all: relu, maxmin, "
               "groupsort4, fullsort, maxout.");
-DEFINE_int64(epochs, 0, "Epochs; 0: the preset's.");
-DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
-DEFINE_double(temperature, 0.0,
-              "What logits are multiplied by in the loss; 0: the preset's.");
-DEFINE_int64(held_out, 0,
-             "Training images held out to compare settings on: the run then "
-             "reports on them and leaves the test set alone. 0: none.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -35,10 +29,9 @@ int Main() {
   if (FLAGS_activation != "all") {
     settings.activations = SplitList(FLAGS_activation);
   }
-  if (FLAGS_epochs != 0) settings.epochs = FLAGS_epochs;
-  if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
-  if (FLAGS_temperature != 0.0) settings.temperature = FLAGS_temperature;
-  if (FLAGS_held_out != 0) settings.held_out = FLAGS_held_out;
+  const auto changes = RecipeChangesFromFlags();
+  if (!changes.ok()) return ReportError(changes.status());
+  settings.changes = *changes;
   return RunExperiment(MnistClassificationExperiment(settings), *common);
 }
 

@@ -9,6 +9,7 @@
 #include "lipschitz/base/norm.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -21,20 +22,19 @@ constexpr double kDropout = 0.5;
 constexpr double kJacobianPenalty = 0.01;
 
 // A network with K = 1 is trained as one with the constant `temperature`: its
-// logits cannot grow until the cross-entropy is small. Both were chosen on
+// logits cannot grow until the cross-entropy is small. All were chosen on
 // validation images: README.md says how.
 struct Tuning {
   double learning_rate = 0.0;
   double temperature = 1.0;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
 };
 
 Tuning TuningOf(const std::string& constraint) {
-  if (constraint == "dropout") return {3e-3, 1.0};
-  if (constraint == "none" || constraint == "jacobian") return {6e-3, 1.0};
-  if (constraint == "spectral") return {1e-2, 8.0};
+  if (constraint == "spectral") return {3e-2, 8.0, OptimizerKind::kMuon};
   if (constraint == "parseval") return {5e-3, 8.0};
   if (constraint.rfind("linf", 0) == 0) return {1e-3, 30.0};
-  return {1e-3, 8.0};
+  return {1e-2, 8.0, OptimizerKind::kMuon};
 }
 
 bool IsFree(const std::string& constraint) {
@@ -67,8 +67,9 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       ParseConstraint(IsFree(constraint) ? "none" : constraint));
   if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
-  const Tuning tuning = TuningOf(constraint);
+  const Tuning tuning = IsFree(constraint) ? Tuning{3e-3} : TuningOf(constraint);
   recipe.learning_rate = tuning.learning_rate;
+  recipe.optimizer = tuning.optimizer;
   recipe.temperature = tuning.temperature;
   return recipe;
 }
@@ -136,12 +137,7 @@ absl::StatusOr<std::vector<Run>> MnistClassificationExperiment::Plan(
       LIPSCHITZ_ASSIGN_OR_RETURN(
           const ClassifierRecipe standard,
           RecipeOf(constraint, activation, common.preset));
-      ClassifierRecipe recipe = standard;
-      recipe.epochs = settings_.epochs.value_or(recipe.epochs);
-      recipe.learning_rate =
-          settings_.learning_rate.value_or(recipe.learning_rate);
-      recipe.temperature = settings_.temperature.value_or(recipe.temperature);
-      recipe.held_out = settings_.held_out.value_or(recipe.held_out);
+      const ClassifierRecipe recipe = settings_.changes.AppliedTo(standard);
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
       Run run;
       run.dataset = data->name;

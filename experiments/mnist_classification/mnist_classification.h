@@ -2,8 +2,6 @@
 // constraint and activation.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,11 +20,8 @@ struct ClassificationSettings {
   std::vector<std::string> activations = {"relu", "maxmin", "groupsort4",
                                           "fullsort", "maxout"};
 
-  // What replaces the preset's value in every run.
-  std::optional<int64_t> epochs;
-  std::optional<double> learning_rate;
-  std::optional<double> temperature;
-  std::optional<int64_t> held_out;
+  // In every run.
+  RecipeChanges changes;
 };
 
 class MnistClassificationExperiment : public Experiment {

@@ -4,12 +4,12 @@
 #include <gflags/gflags.h>
 
 #include "absl/status/status.h"
+#include "experiments/common/classifier_flags.h"
 #include "experiments/common/flag_lists.h"
 #include "experiments/common/flags.h"
 #include "experiments/mnist_robustness/mnist_robustness.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
-#include "lipschitz/optim/optimizer.h"
 
 DEFINE_string(norm, "all", "l2, linf, or all.");
 DEFINE_string(model, "all",
@@ -20,19 +20,6 @@ DEFINE_string(hidden, "",
               "preset's.");
 DEFINE_string(activation, "", "An activation; empty: the preset's.");
 DEFINE_double(margin, 0.0, "Margin of the loss; 0: the preset's.");
-DEFINE_double(offset, 0.0,
-              "Offset of the label's logit in the cross-entropy; 0: the "
-              "preset's.");
-DEFINE_double(temperature, 0.0,
-              "What logits are multiplied by in the cross-entropy; 0: the "
-              "preset's.");
-DEFINE_int64(epochs, 0, "Epochs; 0: the preset's.");
-DEFINE_int64(batch_size, 0, "Batch size; 0: the preset's.");
-DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
-DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
-DEFINE_int64(held_out, 0,
-             "Training images held out to compare settings on: the run then "
-             "reports on them and leaves the test set alone. 0: none.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -61,17 +48,9 @@ absl::StatusOr<RobustnessSettings> SettingsFromFlags() {
     settings.activation = *activation;
   }
   if (FLAGS_margin != 0.0) settings.margin = FLAGS_margin;
-  if (FLAGS_offset != 0.0) settings.offset = FLAGS_offset;
-  if (FLAGS_temperature != 0.0) settings.temperature = FLAGS_temperature;
-  if (FLAGS_epochs != 0) settings.epochs = FLAGS_epochs;
-  if (FLAGS_batch_size != 0) settings.batch_size = FLAGS_batch_size;
-  if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
-  if (!FLAGS_optimizer.empty()) {
-    const auto optimizer = ParseOptimizer(FLAGS_optimizer);
-    if (!optimizer.ok()) return optimizer.status();
-    settings.optimizer = *optimizer;
-  }
-  if (FLAGS_held_out != 0) settings.held_out = FLAGS_held_out;
+  const auto changes = RecipeChangesFromFlags();
+  if (!changes.ok()) return changes.status();
+  settings.changes = *changes;
   return settings;
 }
 

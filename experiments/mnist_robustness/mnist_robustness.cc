@@ -11,6 +11,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/losses/margin.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -37,22 +38,34 @@ std::vector<double> Epsilons(Norm norm) {
   return {0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4};
 }
 
+struct Steps {
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  double learning_rate = 0.0;
+};
+
 // What a preset sets. Chosen on validation images: README.md says how.
 struct Sizes {
   std::vector<int64_t> hidden;
   int64_t epochs = 0;
   int64_t batch_size = 256;
+  // Of the models without a constraint.
+  double free_learning_rate = 3e-3;
   // Of the l2 models with orthonormal weights.
-  double learning_rate = 1e-2;
+  Steps steps = {OptimizerKind::kMuon, 0.05};
+  // Singular values that may shrink do so with larger steps.
+  double spectral_learning_rate = 0.01;
   // Of the model that is compared with the published FC-3.
   double anchor_offset = 2.2;
   double anchor_temperature = 8.0;
   int64_t anchor_epochs = 0;
   // Of the model with the largest radii.
+  Steps far_steps = {OptimizerKind::kMuon, 0.05};
   int64_t far_batch_size = 256;
+  int64_t far_epochs = 0;
 
   // Deeper networks of rows in the L1 ball train worse.
   std::vector<int64_t> linf_hidden;
+  int64_t linf_epochs = 0;
   int64_t linf_group = 16;
   double linf_offset = 0.2;
   int64_t linf_batch_size = 256;
@@ -71,6 +84,8 @@ Sizes SizesOf(Preset preset, Norm norm) {
       sizes.linf_hidden = {32};
       sizes.epochs = 1;
       sizes.anchor_epochs = 1;
+      sizes.far_epochs = 1;
+      sizes.linf_epochs = 1;
       sizes.evaluation.images = 200;
       sizes.evaluation.attacked_images = 50;
       sizes.evaluation.pgd_steps = 5;
@@ -82,6 +97,8 @@ Sizes SizesOf(Preset preset, Norm norm) {
       sizes.linf_hidden = {512};
       sizes.epochs = 3;
       sizes.anchor_epochs = 3;
+      sizes.far_epochs = 3;
+      sizes.linf_epochs = 3;
       sizes.evaluation.attacked_images = 500;
       sizes.evaluation.pgd_steps = 20;
       sizes.evaluation.auto_pgd_steps = 20;
@@ -90,12 +107,16 @@ Sizes SizesOf(Preset preset, Norm norm) {
     case Preset::kPaper:
       sizes.hidden = {1024, 1024, 1024};
       sizes.linf_hidden = {2048};
-      sizes.epochs = 15;
-      sizes.learning_rate = 1e-3;
+      sizes.epochs = 5;
+      sizes.batch_size = 512;
+      sizes.free_learning_rate = 1e-3;
       sizes.anchor_offset = 1.9;
       sizes.anchor_temperature = 16.0;
-      sizes.anchor_epochs = 40;
+      sizes.anchor_epochs = 12;
+      sizes.far_steps = {OptimizerKind::kAdam, 1e-2};
       sizes.far_batch_size = 512;
+      sizes.far_epochs = 15;
+      sizes.linf_epochs = 15;
       sizes.linf_group = 32;
       sizes.linf_offset = 0.23;
       sizes.linf_batch_size = 128;
@@ -124,11 +145,12 @@ RobustModel Model(const std::string& name, const Sizes& sizes,
 RobustModel OffsetModel(const std::string& name, const Sizes& sizes,
                         ConstraintKind constraint,
                         const ActivationSpec& activation, double offset,
-                        double temperature, double learning_rate) {
+                        double temperature, const Steps& steps) {
   RobustModel model = Model(name, sizes, constraint, activation);
   model.recipe.offset = offset;
   model.recipe.temperature = temperature;
-  model.recipe.learning_rate = learning_rate;
+  model.recipe.optimizer = steps.optimizer;
+  model.recipe.learning_rate = steps.learning_rate;
   return model;
 }
 
@@ -140,7 +162,9 @@ std::vector<RobustModel> FreeModels(const Sizes& sizes, Norm norm) {
             ActivationSpec::MaxMin()),
       Model("none_relu_pgd", sizes, ConstraintKind::kNone,
             ActivationSpec::Relu())};
-  for (RobustModel& model : models) model.recipe.learning_rate = 3e-3;
+  for (RobustModel& model : models) {
+    model.recipe.learning_rate = sizes.free_learning_rate;
+  }
   models[2].recipe.adversarial.norm = norm;
   models[2].recipe.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;
   return models;
@@ -150,36 +174,35 @@ std::vector<RobustModel> L2Models(const Sizes& sizes) {
   const auto make = [&](const std::string& name, ConstraintKind constraint,
                         const ActivationSpec& activation) {
     return OffsetModel(name, sizes, constraint, activation, /*offset=*/2.2,
-                       /*temperature=*/8.0, sizes.learning_rate);
+                       /*temperature=*/8.0, sizes.steps);
   };
   const auto stiefel = ConstraintKind::kStiefel;
   const ActivationSpec maxmin = ActivationSpec::MaxMin();
 
   RobustModel anchor =
       OffsetModel("stiefel_maxmin", sizes, stiefel, maxmin, sizes.anchor_offset,
-                  sizes.anchor_temperature, sizes.learning_rate);
+                  sizes.anchor_temperature, sizes.steps);
   anchor.recipe.epochs = sizes.anchor_epochs;
-  RobustModel spectral =
-      make("spectral_maxmin", ConstraintKind::kSpectral, maxmin);
-  spectral.recipe.learning_rate = 1e-2;
-  RobustModel parseval =
-      make("parseval_maxmin", ConstraintKind::kParseval, maxmin);
-  // The pull towards orthonormality does not hold against larger steps.
-  parseval.recipe.learning_rate = std::min(sizes.learning_rate, 5e-3);
   // More of the radius for some of the clean accuracy.
   RobustModel far = OffsetModel("stiefel_maxmin_far", sizes, stiefel, maxmin,
-                                /*offset=*/3.0, /*temperature=*/4.0, 1e-2);
+                                /*offset=*/3.0, /*temperature=*/4.0,
+                                sizes.far_steps);
   far.recipe.batch_size = sizes.far_batch_size;
+  far.recipe.epochs = sizes.far_epochs;
   // The published recipe's loss: the hinge with the margin 1.5 √2.
-  RobustModel hinge = Model("stiefel_maxmin_hinge", sizes, stiefel, maxmin);
+  RobustModel hinge = make("stiefel_maxmin_hinge", stiefel, maxmin);
   hinge.recipe.loss = ClassifierLoss::kMargin;
   hinge.recipe.margin = 1.5 * std::sqrt(2.0);
-  hinge.recipe.learning_rate = sizes.learning_rate;
+  hinge.recipe.offset = 0.0;
+  hinge.recipe.temperature = 1.0;
+  RobustModel spectral =
+      make("spectral_maxmin", ConstraintKind::kSpectral, maxmin);
+  spectral.recipe.learning_rate = sizes.spectral_learning_rate;
   return {anchor,
           make("stiefel_groupsort4", stiefel, ActivationSpec::GroupSort(4)),
           make("stiefel_relu", stiefel, ActivationSpec::Relu()),
           spectral,
-          parseval,
+          make("parseval_maxmin", ConstraintKind::kParseval, maxmin),
           far,
           hinge};
 }
@@ -189,7 +212,9 @@ std::vector<RobustModel> LinfModels(const Sizes& sizes) {
                         const ActivationSpec& activation) {
     RobustModel model = OffsetModel(
         absl::StrCat(name, activation.Name()), sizes, constraint, activation,
-        sizes.linf_offset, /*temperature=*/20.0, sizes.linf_learning_rate);
+        sizes.linf_offset, /*temperature=*/20.0,
+        {OptimizerKind::kAdam, sizes.linf_learning_rate});
+    model.recipe.epochs = sizes.linf_epochs;
     model.recipe.mlp().hidden = sizes.linf_hidden;
     model.recipe.batch_size = sizes.linf_batch_size;
     return model;
@@ -244,17 +269,11 @@ Json ConfigOf(const RobustModel& model, const RobustnessOptions& evaluation,
 
 RobustModel Customised(RobustModel model, const RobustnessSettings& settings) {
   ClassifierRecipe& recipe = model.recipe;
+  recipe = settings.changes.AppliedTo(recipe);
   recipe.mlp().hidden = settings.hidden.value_or(recipe.mlp().hidden);
   recipe.mlp().activation =
       settings.activation.value_or(recipe.mlp().activation);
   recipe.margin = settings.margin.value_or(recipe.margin);
-  recipe.offset = settings.offset.value_or(recipe.offset);
-  recipe.temperature = settings.temperature.value_or(recipe.temperature);
-  recipe.epochs = settings.epochs.value_or(recipe.epochs);
-  recipe.batch_size = settings.batch_size.value_or(recipe.batch_size);
-  recipe.learning_rate = settings.learning_rate.value_or(recipe.learning_rate);
-  recipe.optimizer = settings.optimizer.value_or(recipe.optimizer);
-  recipe.held_out = settings.held_out.value_or(recipe.held_out);
   return model;
 }
 

@@ -13,7 +13,6 @@
 #include "experiments/mnist_robustness/evaluation.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
-#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 
@@ -33,13 +32,7 @@ struct RobustnessSettings {
   std::optional<std::vector<int64_t>> hidden;
   std::optional<ActivationSpec> activation;
   std::optional<double> margin;
-  std::optional<double> offset;
-  std::optional<double> temperature;
-  std::optional<int64_t> epochs;
-  std::optional<int64_t> batch_size;
-  std::optional<double> learning_rate;
-  std::optional<OptimizerKind> optimizer;
-  std::optional<int64_t> held_out;
+  RecipeChanges changes;
 };
 
 // The models of a preset, for one norm.

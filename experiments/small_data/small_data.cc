@@ -201,7 +201,8 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
   const std::vector<int64_t>& counts =
       settings_.images.empty() ? sizes.images : settings_.images;
   const std::vector<SmallDataModel> models = SmallDataModels(common.preset);
-  LIPSCHITZ_RETURN_IF_ERROR(CheckCounts(counts, *data, settings_.held_out));
+  const int64_t held_out = settings_.changes.held_out.value_or(0);
+  LIPSCHITZ_RETURN_IF_ERROR(CheckCounts(counts, *data, held_out));
   std::vector<std::string> known;
   for (const SmallDataModel& model : models) known.push_back(model.name);
   LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("model", settings_.models, known));
@@ -217,16 +218,15 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
       standard.epochs = Epochs(sizes, images, standard.batch_size);
       // An epoch of fewer images than a batch would have no step.
       standard.batch_size = std::min(standard.batch_size, images);
-      ClassifierRecipe recipe = standard;
-      recipe.epochs = settings_.epochs.value_or(recipe.epochs);
-      recipe.learning_rate =
-          settings_.learning_rate.value_or(recipe.learning_rate);
-      if (recipe.offset > 0.0) {
-        recipe.offset = settings_.offset.value_or(recipe.offset);
-        recipe.temperature = settings_.temperature.value_or(recipe.temperature);
+      RecipeChanges changes = settings_.changes;
+      // Of the subsets' complement, below.
+      changes.held_out = 0;
+      if (standard.offset == 0.0) {
+        changes.offset.reset();
+        changes.temperature.reset();
       }
+      const ClassifierRecipe recipe = changes.AppliedTo(standard);
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
-      const int64_t held_out = settings_.held_out;
       Run run;
       run.dataset = data->name;
       run.label =

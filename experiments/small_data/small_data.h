@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "experiments/common/classifier_training.h"
 #include "experiments/common/experiment.h"
 
 namespace lipschitz::experiments {
@@ -18,14 +18,10 @@ struct SmallDataSettings {
   // Names of models (lenet_rko_maxmin, ...); empty: all.
   std::vector<std::string> models;
 
-  // What replaces the preset's value in every run.
-  std::optional<int64_t> epochs;
-  std::optional<double> learning_rate;
-  std::optional<double> offset;
-  std::optional<double> temperature;
-  // Images outside every training subset on which settings are compared,
-  // instead of the test images; 0: none.
-  int64_t held_out = 0;
+  // In every run; offset and temperature in those of constrained models.
+  // held_out is of images outside every training subset, on which settings are
+  // compared instead of the test images.
+  RecipeChanges changes;
 };
 
 class SmallDataExperiment : public Experiment {
@@ -35,7 +31,7 @@ class SmallDataExperiment : public Experiment {
 
   std::string name() const override { return "small_data"; }
   std::string headline_metric() const override {
-    return settings_.held_out > 0 ? "validation_accuracy" : "test_accuracy";
+    return settings_.changes.held_out ? "validation_accuracy" : "test_accuracy";
   }
   absl::StatusOr<std::vector<Run>> Plan(
       const CommonSettings& common) const override;

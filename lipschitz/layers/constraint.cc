@@ -1,5 +1,6 @@
 #include "lipschitz/layers/constraint.h"
 
+#include <torch/nn/init.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -46,6 +47,19 @@ class MapConstraint : public WeightConstraint {
 
  private:
   Map map_;
+};
+
+// Unconstrained. The start of norm-constrained weights, orthonormal and small,
+// is no start for it: an entry's variance is 2 / columns instead, which keeps
+// the size of activations from layer to layer. Source: K. He et al., "Delving
+// Deep into Rectifiers" (ICCV 2015), equation 10.
+class NoConstraint : public MapConstraint {
+ public:
+  using MapConstraint::MapConstraint;
+
+  void Initialise(torch::Tensor raw) override {
+    torch::nn::init::kaiming_normal_(raw);
+  }
 };
 
 class BjorckConstraint : public WeightConstraint {
@@ -250,7 +264,7 @@ absl::StatusOr<std::shared_ptr<WeightConstraint>> MakeWeightConstraint(
   };
   switch (options.kind) {
     case ConstraintKind::kNone:
-      return map(Same);
+      return std::make_shared<NoConstraint>(ConstraintName(options.kind), Same);
     case ConstraintKind::kBjorck:
       return std::make_shared<BjorckConstraint>(options.bjorck,
                                                 options.rescale_raw);

@@ -50,7 +50,9 @@ struct Conv2dConfig {
 // The raw parameters belong to the constraint and are registered under
 // "constraint.". A raw kernel starts with orthonormal rows or columns, as a
 // matrix, times 1/√(in_channels · height · width); the matrices of an
-// orthogonal kernel start orthonormal; the bias is uniform in ± the same root.
+// orthogonal kernel start orthonormal; the entries of a kernel without a
+// constraint are Gaussian of variance 2 over that product (He et al. 2015). The
+// bias is uniform in ± one over its root.
 // An invalid config is a c10::Error from the constructor; validate it first
 // where a status is wanted.
 //

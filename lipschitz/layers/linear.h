@@ -38,7 +38,9 @@ struct LinearConfig {
 //   \endcode
 //
 // The raw weight starts as a matrix with orthonormal rows or columns times
-// 1/√in (stiefel: times 1), the bias uniform in ±1/√in (as the authors' code).
+// 1/√in (stiefel: times 1), the bias uniform in ±1/√in (as the authors' code);
+// without a constraint its entries are Gaussian of variance 2/in (He et al.,
+// "Delving Deep into Rectifiers", ICCV 2015).
 // An invalid config is a c10::Error from the constructor; validate it first
 // where a status is wanted.
 //

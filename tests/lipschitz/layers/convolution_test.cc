@@ -179,8 +179,16 @@ TEST(Conv2dTest, WithoutABiasItIsLinear) {
                            torch::zeros({1, 3, 6, 6})));
 }
 
+// Variance 2 / (in_channels · height · width).
+TEST(Conv2dTest, StartsFreeKernelsSuchThatReluKeepsTheirSize) {
+  torch::manual_seed(0);
+  Conv2d layer(Config(Kind::kNone, 16, 40, 5));
+  EXPECT_NEAR(Raw(layer, "kernel").square().mean().item<double>(), 2.0 / 400,
+              0.05 * 2.0 / 400);
+}
+
 TEST(Conv2dTest, RawKernelStartsLikeADenseWeight) {
-  for (const Kind kind : {Kind::kNone, Kind::kRkoLinf, Kind::kSpectral}) {
+  for (const Kind kind : {Kind::kRkoLinf, Kind::kSpectral}) {
     Conv2d layer(Config(kind, 3, 5, 4));
     const double bound = 1 / std::sqrt(48.0);
     EXPECT_TRUE(TensorsNear(SingularValues(Raw(layer, "kernel").flatten(1)),

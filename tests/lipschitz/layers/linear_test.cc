@@ -67,6 +67,19 @@ at::Tensor RowNorms(const at::Tensor& rows, Norm norm) {
   return rows.norm(p, /*dim=*/1);
 }
 
+// Variance 2 / in.
+TEST(LinearTest, StartsFreeWeightsSuchThatReluKeepsTheirSize) {
+  torch::manual_seed(0);
+  const int64_t in = 400;
+  Linear layer(Config(ConstraintKind::kNone, in, 300));
+  EXPECT_NEAR(layer->weight.square().mean().item<double>(), 2.0 / in,
+              0.05 / in);
+  EXPECT_NEAR(layer->weight.mean().item<double>(), 0.0, 1e-3);
+  const torch::Tensor x = torch::randn({200, in});
+  const torch::Tensor y = torch::matmul(x, layer->weight.t()).clamp_min(0);
+  EXPECT_NEAR(y.square().mean().item<double>(), 1.0, 0.1);
+}
+
 TEST(LinearTest, StartsLikeTheAuthorsLayers) {
   for (const auto& [out, in] : kShapes) {
     torch::manual_seed(in);

@@ -74,18 +74,25 @@ absl::StatusOr<double> BoundAsTrained(SequentialImpl& network, Norm norm) {
   return table.At(norm, norm);
 }
 
-// Images that maximise the loss within epsilon, about.
+// Images that maximise the loss within the radius, about.
 class Adversary {
  public:
   Adversary(const AdversarialTraining& options, const RandomSource& random)
       : options_(options), random_(random) {}
 
+  // The radius in a step of so many.
+  double Radius(int64_t step, int64_t steps) const {
+    const double ramp = options_.ramp * static_cast<double>(steps);
+    return options_.epsilon *
+           std::min(1.0, static_cast<double>(step + 1) / std::max(1.0, ramp));
+  }
+
   torch::Tensor Attack(SequentialImpl& network, const torch::Tensor& x,
-                       const torch::Tensor& labels) const {
+                       const torch::Tensor& labels, double radius) const {
     const Classifier classifier = [&network](const torch::Tensor& input) {
       return network.forward(input);
     };
-    const FeasibleSet set(x, MakeThreat(options_.norm, options_.epsilon));
+    const FeasibleSet set(x, MakeThreat(options_.norm, radius));
     torch::Tensor point = set.RandomPoint(random_);
     for (int64_t step = 0; step < options_.steps; ++step) {
       const torch::Tensor gradient =
@@ -236,7 +243,8 @@ Json ClassifierRecipe::ToJson() const {
         {"norm", NormName(adversarial.norm)},
         {"epsilon", adversarial.epsilon},
         {"steps", adversarial.steps},
-        {"step_fraction", adversarial.step_fraction}};
+        {"step_fraction", adversarial.step_fraction},
+        {"ramp", adversarial.ramp}};
   }
   if (shift > 0) json["shift"] = shift;
   json.update(Json({{"optimizer", OptimizerName(optimizer)},
@@ -348,7 +356,10 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     batch.images = ShiftRandomly(batch.images, recipe.shift, random);
     torch::Tensor x = FlatPixels(batch).to(device);
     const torch::Tensor y = batch.labels.to(device);
-    if (recipe.adversarial.epsilon > 0.0) x = adversary.Attack(*network, x, y);
+    if (recipe.adversarial.epsilon > 0.0) {
+      x = adversary.Attack(*network, x, y,
+                           adversary.Radius(step, options.steps));
+    }
     return LossOf(recipe, *network, x, y, random);
   };
   hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {

@@ -35,6 +35,9 @@ struct AdversarialTraining {
   double epsilon = 0.0;  // 0: none
   int64_t steps = 5;
   double step_fraction = 0.35;
+  // The share of the training over which the radius grows from 0 to epsilon: a
+  // network that is attacked with all of it at once may stay constant.
+  double ramp = 0.5;
 };
 
 struct ClassifierRecipe {

@@ -67,7 +67,8 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       ParseConstraint(IsFree(constraint) ? "none" : constraint));
   if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
-  const Tuning tuning = IsFree(constraint) ? Tuning{3e-3} : TuningOf(constraint);
+  const Tuning tuning =
+      IsFree(constraint) ? Tuning{3e-3} : TuningOf(constraint);
   recipe.learning_rate = tuning.learning_rate;
   recipe.optimizer = tuning.optimizer;
   recipe.temperature = tuning.temperature;

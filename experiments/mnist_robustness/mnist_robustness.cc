@@ -184,9 +184,9 @@ std::vector<RobustModel> L2Models(const Sizes& sizes) {
                   sizes.anchor_temperature, sizes.steps);
   anchor.recipe.epochs = sizes.anchor_epochs;
   // More of the radius for some of the clean accuracy.
-  RobustModel far = OffsetModel("stiefel_maxmin_far", sizes, stiefel, maxmin,
-                                /*offset=*/3.0, /*temperature=*/4.0,
-                                sizes.far_steps);
+  RobustModel far =
+      OffsetModel("stiefel_maxmin_far", sizes, stiefel, maxmin,
+                  /*offset=*/3.0, /*temperature=*/4.0, sizes.far_steps);
   far.recipe.batch_size = sizes.far_batch_size;
   far.recipe.epochs = sizes.far_epochs;
   // The published recipe's loss: the hinge with the margin 1.5 √2.
@@ -210,10 +210,10 @@ std::vector<RobustModel> L2Models(const Sizes& sizes) {
 std::vector<RobustModel> LinfModels(const Sizes& sizes) {
   const auto make = [&](const std::string& name, ConstraintKind constraint,
                         const ActivationSpec& activation) {
-    RobustModel model = OffsetModel(
-        absl::StrCat(name, activation.Name()), sizes, constraint, activation,
-        sizes.linf_offset, /*temperature=*/20.0,
-        {OptimizerKind::kAdam, sizes.linf_learning_rate});
+    RobustModel model =
+        OffsetModel(absl::StrCat(name, activation.Name()), sizes, constraint,
+                    activation, sizes.linf_offset, /*temperature=*/20.0,
+                    {OptimizerKind::kAdam, sizes.linf_learning_rate});
     model.recipe.epochs = sizes.linf_epochs;
     model.recipe.mlp().hidden = sizes.linf_hidden;
     model.recipe.batch_size = sizes.linf_batch_size;

@@ -14,9 +14,9 @@ at::Tensor ShiftRandomly(const at::Tensor& images, int64_t most,
   const int64_t n = images.size(0);
   const at::Tensor padded =
       at::constant_pad_nd(images, {most, most, most, most});
-  const at::Tensor start = at::randint(0, 2 * most + 1, {2, n, 1},
-                                       random.generator(), at::kLong)
-                               .to(images.device());
+  const at::Tensor start =
+      at::randint(0, 2 * most + 1, {2, n, 1}, random.generator(), at::kLong)
+          .to(images.device());
   const auto range = [&](int64_t size) {
     return at::arange(size, start.options());
   };

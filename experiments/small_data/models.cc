@@ -6,6 +6,7 @@
 #include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -54,6 +55,7 @@ struct Tuning {
   double learning_rate = 0.0;
   double offset = 0.0;
   double temperature = 1.0;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
 };
 
 Tuning TuningOf(const std::string& network, const std::string& constraint) {
@@ -62,7 +64,8 @@ Tuning TuningOf(const std::string& network, const std::string& constraint) {
   if (constraint == "linf") {
     return lenet ? Tuning{1e-3, 0.05, 100.0} : Tuning{5e-4, 0.05, 60.0};
   }
-  return lenet ? Tuning{3e-3, 0.5, 32.0} : Tuning{1e-3, 1.0, 8.0};
+  return lenet ? Tuning{0.05, 0.5, 32.0, OptimizerKind::kMuon}
+               : Tuning{0.05, 1.0, 8.0, OptimizerKind::kMuon};
 }
 
 template <typename Network>
@@ -80,6 +83,7 @@ SmallDataModel Model(const std::string& name, const std::string& constraint,
   model.recipe.batch_size = 32;
   const Tuning tuning = TuningOf(name, constraint);
   model.recipe.learning_rate = tuning.learning_rate;
+  model.recipe.optimizer = tuning.optimizer;
   model.recipe.offset = tuning.offset;
   model.recipe.temperature = tuning.temperature;
   return model;

@@ -30,16 +30,17 @@ struct Tuning {
   OptimizerKind optimizer = OptimizerKind::kAdam;
 };
 
+bool IsFree(const std::string& constraint) {
+  return constraint == "none" || constraint == "dropout" ||
+         constraint == "jacobian";
+}
+
 Tuning TuningOf(const std::string& constraint) {
+  if (IsFree(constraint)) return {2e-2, 1.0, OptimizerKind::kMuon};
   if (constraint == "spectral") return {3e-2, 8.0, OptimizerKind::kMuon};
   if (constraint == "parseval") return {5e-3, 8.0};
   if (constraint.rfind("linf", 0) == 0) return {1e-3, 30.0};
   return {1e-2, 8.0, OptimizerKind::kMuon};
-}
-
-bool IsFree(const std::string& constraint) {
-  return constraint == "none" || constraint == "dropout" ||
-         constraint == "jacobian";
 }
 
 absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
@@ -67,8 +68,7 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       ParseConstraint(IsFree(constraint) ? "none" : constraint));
   if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
-  const Tuning tuning =
-      IsFree(constraint) ? Tuning{3e-3} : TuningOf(constraint);
+  const Tuning tuning = TuningOf(constraint);
   recipe.learning_rate = tuning.learning_rate;
   recipe.optimizer = tuning.optimizer;
   recipe.temperature = tuning.temperature;

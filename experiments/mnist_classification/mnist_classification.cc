@@ -25,9 +25,10 @@ constexpr double kJacobianPenalty = 0.01;
 // logits cannot grow until the cross-entropy is small. All were chosen on
 // validation images: README.md says how.
 struct Tuning {
-  double learning_rate = 0.0;
-  double temperature = 1.0;
-  OptimizerKind optimizer = OptimizerKind::kAdam;
+  OptimizerKind optimizer = OptimizerKind::kMuon;
+  double learning_rate = 2e-2;
+  double temperature = 8.0;
+  int64_t batch_size = 256;
 };
 
 bool IsFree(const std::string& constraint) {
@@ -36,11 +37,13 @@ bool IsFree(const std::string& constraint) {
 }
 
 Tuning TuningOf(const std::string& constraint) {
-  if (IsFree(constraint)) return {2e-2, 1.0, OptimizerKind::kMuon};
-  if (constraint == "spectral") return {3e-2, 8.0, OptimizerKind::kMuon};
-  if (constraint == "parseval") return {5e-3, 8.0};
-  if (constraint.rfind("linf", 0) == 0) return {1e-3, 30.0};
-  return {1e-2, 8.0, OptimizerKind::kMuon};
+  Tuning tuning;
+  if (IsFree(constraint)) tuning.temperature = 1.0;
+  // Muon's steps are those of the spectral norm.
+  if (constraint.rfind("linf", 0) == 0) {
+    tuning = {OptimizerKind::kAdam, 1e-3, 30.0, 128};
+  }
+  return tuning;
 }
 
 absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
@@ -58,7 +61,7 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       break;
     case Preset::kPaper:
       recipe.mlp().hidden = {1024, 1024, 1024};
-      recipe.epochs = 10;
+      recipe.epochs = 5;
       break;
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(recipe.mlp().activation,
@@ -69,8 +72,9 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
   if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
   const Tuning tuning = TuningOf(constraint);
-  recipe.learning_rate = tuning.learning_rate;
   recipe.optimizer = tuning.optimizer;
+  recipe.learning_rate = tuning.learning_rate;
+  recipe.batch_size = tuning.batch_size;
   recipe.temperature = tuning.temperature;
   return recipe;
 }

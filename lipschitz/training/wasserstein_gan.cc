@@ -52,6 +52,20 @@ class Frozen {
   std::vector<torch::Tensor> parameters_;
 };
 
+// Gaussian weights of deviation 0.02 and no bias, for weights that are free.
+// Source: A. Radford et al., "Unsupervised Representation Learning with Deep
+// Convolutional Generative Adversarial Networks" (ICLR 2016).
+void StartLikeDcgan(SequentialImpl& critic) {
+  const torch::NoGradGuard no_grad;
+  for (torch::Tensor parameter : critic.parameters()) {
+    if (parameter.dim() > 1) {
+      parameter.normal_(0.0, 0.02);
+    } else {
+      parameter.zero_();
+    }
+  }
+}
+
 }  // namespace
 
 std::string WassersteinGanName(WassersteinGanKind kind) {
@@ -157,6 +171,7 @@ WassersteinGan::WassersteinGan(const WassersteinGanConfig& config,
                         Adam(config, config.critic_learning_rate)) {
   register_module("generator", generator_.ptr());
   register_module("critic", critic_.ptr());
+  if (config_.kind != WassersteinGanKind::kLwgan) StartLikeDcgan(*critic_);
   sums_ = register_buffer("sums", torch::zeros({4}, torch::kDouble));
 }
 

@@ -122,7 +122,7 @@ TEST(Wgan, TrainingBringsTheImagesNearerToTheData) {
     return Records(results);
   };
   const auto before = trained("1");
-  const auto after = trained("100");
+  const auto after = trained("200");
   for (const std::string kind : {"wgan", "wgan_gp", "lwgan"}) {
     SCOPED_TRACE(kind);
     // The exact distance of a few images is no measure here: of these data's

@@ -225,7 +225,7 @@ absl::Status ClassifierRecipe::Validate() const {
 Json ClassifierRecipe::ToJson() const {
   Json json =
       std::visit([](const auto& config) { return Describe(config); }, network);
-  // Of weights that are free; constrained ones start orthonormal.
+  // Of weights that are free (LinearImpl says how the others start).
   const std::string free = ConstraintName(ConstraintKind::kNone);
   if (json.value("constraint", "") == free || json.value("dense", "") == free) {
     json["start"] = "he";
@@ -308,6 +308,11 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     const Validation& validate, const RunContext& context,
     const ClassifierProbes& probes) {
   LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
+  if (recipe.shift >= std::min(data.height(), data.width())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a shift of ", recipe.shift, " pixels takes images of ",
+                     data.height(), " × ", data.width(), " out of sight"));
+  }
   LIPSCHITZ_ASSIGN_OR_RETURN(const Parts parts, Divide(recipe, data, context));
   BatchesConfig batching;
   batching.size = parts.train.size();

@@ -64,7 +64,7 @@ Json ConfigOf(const CriticRun& run, const WassersteinConfig& config,
   json.update(run.problem_config);
   json["ground_norm"] = NormName(config.ground_norm);
   json["hidden"] = absl::StrJoin(config.mlp().hidden, "-");
-  // Of weights that are free; constrained ones start orthonormal.
+  // Of weights that are free (LinearImpl says how the others start).
   if (config.mlp().constraint.kind == ConstraintKind::kNone) {
     json["start"] = "he";
   }

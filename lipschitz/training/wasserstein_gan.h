@@ -21,6 +21,8 @@
 
 namespace lipschitz {
 
+// The free critics of the first two start Gaussian, with deviation 0.02 and no
+// bias, as the generator does.
 enum class WassersteinGanKind {
   // Weights clipped to a box after every step of the critic.
   kWgan,

@@ -93,10 +93,11 @@ TEST(MnistRobustness, BadFlagsAndMissingDataExitWithTwo) {
   for (const std::string flag :
        {"--norm=l7", "--norm=l1", "--model=nothing",
         "--model=stiefel_maxmin,nothing", "--hidden=3,x", "--epochs=-1",
-        "--held_out=100000"}) {
+        "--held_out=100000", "--shift=28", "--shift=-1"}) {
     const ProcessResult run =
         RunProgram({flag, "--data_dir=" + data, "--results_dir=" + results});
-    if (flag == "--held_out=100000") {
+    // What only the images tell.
+    if (flag == "--held_out=100000" || flag == "--shift=28") {
       EXPECT_NE(run.exit_status, 0) << flag;
     } else {
       EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;

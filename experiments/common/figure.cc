@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "experiments/common/process.h"
 #include "lipschitz/base/files.h"
@@ -20,6 +21,8 @@ namespace {
 
 constexpr int kTitleHeight = 40;
 constexpr int kLegendLineHeight = 14;
+// Series of so few points show them.
+constexpr size_t kMostPointsShown = 12;
 
 // Of a legend below the panel with the most lines; 0: inside.
 int LegendHeight(const Figure& figure) {
@@ -28,7 +31,8 @@ int LegendHeight(const Figure& figure) {
   for (const Panel& panel : figure.panels) {
     lines = std::max(lines, panel.series.size());
   }
-  return static_cast<int>(lines) * kLegendLineHeight;
+  // And one line that parts it from the axis's label.
+  return static_cast<int>(lines + 1) * kLegendLineHeight;
 }
 
 // In gnuplot's single quotes only the quote itself is special.
@@ -86,6 +90,11 @@ void AppendAxis(const char* name, const Axis& axis, std::string* script) {
   }
   absl::StrAppend(script, axis.logarithmic ? "set" : "unset", " logscale ",
                   name, "\n");
+  absl::StrAppend(script, "set ", name, "tics ",
+                  axis.tics.empty()
+                      ? "autofreq"
+                      : absl::StrCat("(", absl::StrJoin(axis.tics, ","), ")"),
+                  "\n");
 }
 
 void AppendPanel(const Panel& panel, int index, std::string* script) {
@@ -116,7 +125,11 @@ void AppendPanel(const Panel& panel, int index, std::string* script) {
     const Series& series = panel.series[i];
     absl::StrAppend(
         script, i == 0 ? "plot " : ", ", "$data_", index, "_", i,
-        " using 1:2 with lines linecolor rgb ", Quoted(series.colour),
+        " using 1:2 with ",
+        series.x.size() <= kMostPointsShown
+            ? "linespoints pointtype 7 pointsize 0.5"
+            : "lines",
+        " linecolor rgb ", Quoted(series.colour),
         absl::StrFormat(" linewidth %g", series.width), " dashtype ",
         DashType(series.style), " ",
         series.label.empty()
@@ -334,13 +347,14 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                   size.height, terminal == "svg" ? " dynamic" : "",
                   " font 'DejaVu Sans,10' background rgb 'white'\n");
   absl::StrAppend(&script, "set output ", Quoted(output), "\n");
-  absl::StrAppend(
-      &script,
-      "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
-      "set key ",
-      figure.legend_below ? "outside below center maxcols 1" : "top center",
-      " samplen 2 spacing 0.9\n"
-      "set border linecolor rgb '#444444'\n");
+  absl::StrAppend(&script,
+                  "set encoding utf8\nset grid linecolor rgb '#dddddd'\n"
+                  "set key ",
+                  figure.legend_below
+                      ? "outside below center maxcols 1 height 0.5"
+                      : "top center",
+                  " samplen 2 spacing 0.9\n"
+                  "set border linecolor rgb '#444444'\n");
   absl::StrAppend(&script, "set multiplot layout ", RowsOf(figure), ",",
                   ColumnsOf(figure), " title ", Quoted(figure.title),
                   " noenhanced\n");

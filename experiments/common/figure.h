@@ -11,6 +11,7 @@ namespace lipschitz::experiments {
 
 enum class LineStyle { kSolid, kDashed, kDotted };
 
+// A line, with a dot at every point where there are few.
 struct Series {
   std::string label;  // empty: not in the legend
   std::vector<double> x;
@@ -26,6 +27,8 @@ struct Axis {
   double minimum = 0.0;
   double maximum = 0.0;
   bool logarithmic = false;
+  // Where numbers stand; empty: chosen by gnuplot.
+  std::vector<double> tics = {};
 };
 
 // Values over a regular grid, in colours that remain ordered in grey.

@@ -348,8 +348,17 @@ absl::Status SmallDataExperiment::WriteReport(
                        : LineStyle::kSolid;
       series = panel->series.insert(series, next);
     }
-    series->x.push_back(static_cast<double>(Images(group)));
+    const double images = static_cast<double>(Images(group));
+    series->x.push_back(images);
     series->y.push_back(SummariseMetric(group, "test_accuracy").mean);
+    // The axis ends a little outside the sizes that it names.
+    std::vector<double>& sizes = panel->x.tics;
+    if (std::find(sizes.begin(), sizes.end(), images) == sizes.end()) {
+      sizes.push_back(images);
+    }
+    const auto [fewest, most] = std::minmax_element(sizes.begin(), sizes.end());
+    panel->x.minimum = *fewest / 1.2;
+    panel->x.maximum = *most * 1.2;
   }
   return WriteFigure(results_dir, stem, figure);
 }

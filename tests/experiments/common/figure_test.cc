@@ -193,6 +193,27 @@ TEST(GnuplotScriptTest, AxesHaveTheirRangesAndScales) {
                     HasSubstr("set yrange [*:*]\nunset logscale y\n")));
 }
 
+TEST(GnuplotScriptTest, AxesNameTheValuesThatAreAskedFor) {
+  Figure figure = OnePanelFigure({{"a", {300, 5000}, {1, 2}}});
+  figure.panels[0].x.tics = {300, 5000};
+  figure.panels.push_back(OnePanel({{"b", {1, 2}, {1, 2}}}));
+  const std::string script = Script(figure);
+  const size_t second = script.find("$data_1_0");
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_THAT(script.substr(0, second),
+              AllOf(HasSubstr("set xtics (300,5000)\n"),
+                    HasSubstr("set ytics autofreq\n")));
+  EXPECT_THAT(script.substr(second), HasSubstr("set xtics autofreq\n"));
+}
+
+TEST(GnuplotScriptTest, FewPointsAreShown) {
+  EXPECT_THAT(Script(OnePanelFigure({{"a", {1, 2}, {1, 2}}})),
+              HasSubstr("with linespoints "));
+  const std::vector<double> many(50, 1.0);
+  EXPECT_THAT(Script(OnePanelFigure({{"a", many, many}})),
+              HasSubstr("with lines linecolor"));
+}
+
 TEST(GnuplotScriptTest, PanelsFillAGridRowByRow) {
   Figure figure;
   figure.columns = 2;

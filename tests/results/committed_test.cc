@@ -1,8 +1,6 @@
 // The committed records hold what the project claims, and the committed tables
 // are what they give.
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -11,17 +9,11 @@
 #include "experiments/common/record.h"
 #include "experiments/registry.h"
 #include "gtest/gtest.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz::experiments {
 namespace {
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
 
 std::vector<Record> Committed(const std::string& experiment) {
   RecordSet set = ReadRecords(testing::DataFile("results"), experiment);
@@ -36,13 +28,13 @@ TEST(CommittedResults, TablesAreWhatTheRecordsGive) {
         StandardRecords(Committed(experiment->name()), Preset::kQuick));
     const std::string stem =
         testing::DataFile("results/tables/" + experiment->name());
-    EXPECT_EQ(ReadAll(stem + ".md"), table.ToMarkdown());
-    EXPECT_EQ(ReadAll(stem + ".csv"), table.ToCsv());
+    EXPECT_EQ(testing::ReadText(stem + ".md"), table.ToMarkdown());
+    EXPECT_EQ(testing::ReadText(stem + ".csv"), table.ToCsv());
   }
 }
 
 TEST(CommittedResults, ReportIsWhatTheRecordsGive) {
-  EXPECT_EQ(ReadAll(testing::DataFile("results/README.md")),
+  EXPECT_EQ(testing::ReadText(testing::DataFile("results/README.md")),
             OverviewPage(AllExperiments(), testing::DataFile("results")));
 }
 

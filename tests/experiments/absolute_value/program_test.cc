@@ -3,11 +3,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
@@ -17,29 +18,22 @@ using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessOptions;
 using testing::ProcessResult;
+using testing::ReadJson;
+using testing::ReadText;
+using testing::RunExperimentProgram;
 using testing::RunProcess;
 using Json = nlohmann::ordered_json;
 
 constexpr char kSlug[] = "bjorck-2x-maxmin-smoke";
 
-ProcessResult RunProgram(std::vector<std::string> flags,
+ProcessResult RunProgram(const std::vector<std::string>& flags,
                          const ProcessOptions& options = {}) {
-  flags.insert(flags.begin(),
-               {DataFile("experiments/absolute_value/absolute_value"),
-                "--device=cpu", "--threads=1"});
-  return RunProcess(flags, options);
+  return RunExperimentProgram("absolute_value", flags, options);
 }
 
 std::vector<std::string> OneRun(const std::string& results) {
   return {"--preset=smoke", "--activation=maxmin", "--constraint=bjorck",
           "--hidden_layers=2", "--results_dir=" + results};
-}
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
 }
 
 std::string RecordFile(const std::string& results,
@@ -49,8 +43,7 @@ std::string RecordFile(const std::string& results,
 
 // Of a record: all that must not depend on when and how often it was run.
 Json Result(const std::string& path) {
-  Json record = Json::parse(ReadAll(path), nullptr, false);
-  EXPECT_FALSE(record.is_discarded()) << path << ": " << ReadAll(path);
+  Json record = ReadJson(path);
   if (record.is_object()) {
     record.erase("wall_seconds");
     record.erase("environment");
@@ -82,15 +75,15 @@ TEST(Program, WritesRecordTableAndFigures) {
   EXPECT_EQ(record["seed"], 0);
   EXPECT_LE(record["lipschitz"]["upper_bound"].get<double>(), 1.0 + 1e-5);
   EXPECT_GT(record["metrics"]["wasserstein_estimate"].get<double>(), 0.9);
-  EXPECT_TRUE(
-      Contains(ReadAll(results + "/tables/absolute_value_smoke.md"), "maxmin"));
+  EXPECT_TRUE(Contains(ReadText(results + "/tables/absolute_value_smoke.md"),
+                       "maxmin"));
   EXPECT_TRUE(std::filesystem::exists(
       results + "/figures/absolute_value_smoke_bjorck.png"));
   EXPECT_TRUE(std::filesystem::exists(
       results + "/figures/absolute_value_smoke_bjorck.svg"));
   EXPECT_TRUE(TemporaryFiles(results).empty());
   // Paths of the machine do not enter records, which are committed.
-  EXPECT_FALSE(Contains(ReadAll(RecordFile(results)), results));
+  EXPECT_FALSE(Contains(ReadText(RecordFile(results)), results));
 }
 
 TEST(Program, TheSameSeedGivesTheSameRecord) {
@@ -104,11 +97,11 @@ TEST(Program, TheSameSeedGivesTheSameRecord) {
 TEST(Program, ASecondCallKeepsTheRecordAndWithoutResumeDoesNot) {
   const std::string results = NewFolder("results");
   ASSERT_EQ(RunProgram(OneRun(results)).exit_status, 0);
-  const std::string before = ReadAll(RecordFile(results));
+  const std::string before = ReadText(RecordFile(results));
   const ProcessResult kept = RunProgram(OneRun(results));
   EXPECT_EQ(kept.exit_status, 0);
   EXPECT_TRUE(Contains(kept.standard_error, "kept"));
-  EXPECT_EQ(ReadAll(RecordFile(results)), before);
+  EXPECT_EQ(ReadText(RecordFile(results)), before);
   auto again = OneRun(results);
   again.push_back("--resume=false");
   const ProcessResult fresh = RunProgram(again);
@@ -242,7 +235,7 @@ TEST(Program, WarnsOnceOnTheReferenceBlasAndOnNoOther) {
     EXPECT_EQ(run.standard_error.find("is the reference BLAS", first + 1),
               std::string::npos);
     EXPECT_TRUE(Contains(run.standard_error, "tools/setup.sh"));
-    const Json record = Json::parse(ReadAll(RecordFile(results)));
+    const Json record = ReadJson(RecordFile(results));
     EXPECT_EQ(record["environment"]["blas"], "reference");
   }
 }
@@ -282,7 +275,7 @@ TEST(Program, AnUnwritableResultsFolderExitsWith2BeforeAnyWork) {
 TEST(Program, AFullDiskExitsWith1AndLosesNothingEarlier) {
   const std::string results = NewFolder("results");
   ASSERT_EQ(RunProgram(OneRun(results)).exit_status, 0);
-  const std::string before = ReadAll(RecordFile(results));
+  const std::string before = ReadText(RecordFile(results));
   auto flags = OneRun(results);
   flags.push_back("--resume=false");
   ProcessOptions options;
@@ -290,7 +283,7 @@ TEST(Program, AFullDiskExitsWith1AndLosesNothingEarlier) {
   options.largest_file = 1024;
   const ProcessResult run = RunProgram(flags, options);
   EXPECT_EQ(run.exit_status, 1) << run.standard_error;
-  EXPECT_EQ(ReadAll(RecordFile(results)), before);
+  EXPECT_EQ(ReadText(RecordFile(results)), before);
   EXPECT_TRUE(TemporaryFiles(results).empty());
 }
 
@@ -320,7 +313,7 @@ TEST(Program, ARecordOfAnotherSchemaIsNamedAndLeftAlone) {
   const ProcessResult run = RunProgram(OneRun(results));
   EXPECT_EQ(run.exit_status, 0) << run.standard_error;
   EXPECT_TRUE(Contains(run.standard_error, "other-s0.json"));
-  EXPECT_EQ(ReadAll(other), "{\"schema\": 99}");
+  EXPECT_EQ(ReadText(other), "{\"schema\": 99}");
 }
 
 TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
@@ -332,7 +325,7 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
       "/figures/absolute_value_smoke_bjorck.svg"};
   std::vector<std::string> before;
   for (const std::string& name : names) {
-    before.push_back(ReadAll(results + name));
+    before.push_back(ReadText(results + name));
     EXPECT_FALSE(before.back().empty()) << name;
     std::filesystem::remove(results + name);
   }
@@ -340,7 +333,7 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
       RunProcess({DataFile("results/tables"), "--results_dir=" + results});
   ASSERT_EQ(tables.exit_status, 0) << tables.standard_error;
   for (size_t i = 0; i < names.size(); ++i) {
-    EXPECT_EQ(ReadAll(results + names[i]), before[i]) << names[i];
+    EXPECT_EQ(ReadText(results + names[i]), before[i]) << names[i];
   }
 }
 

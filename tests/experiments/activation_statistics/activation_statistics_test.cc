@@ -1,40 +1,29 @@
 // The program as a user meets it, on ten synthetic pictures.
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadRecordFiles;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(
-      flags.begin(),
-      {DataFile("experiments/activation_statistics/activation_statistics"),
-       "--device=cpu", "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags);
-}
-
-Json ReadJson(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Json::parse(text.str(), nullptr, false);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunSmokeOnMnist("activation_statistics", flags);
 }
 
 // Shares that fall from 1 as the threshold grows.
@@ -52,11 +41,8 @@ TEST(ActivationStatistics, CountsUnitsAtTheStartWhileTrainingAndAfterwards) {
       RunProgram({"--data_dir=" + data, "--results_dir=" + results});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   std::map<std::pair<std::string, std::string>, Json> records;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/activation_statistics")) {
-    const Json record = ReadJson(entry.path());
-    ASSERT_TRUE(record.is_object()) << entry.path();
-    SCOPED_TRACE(entry.path().filename().string());
+  for (const Json& record : ReadRecordFiles(results, "activation_statistics")) {
+    SCOPED_TRACE(record["slug"].get<std::string>());
     EXPECT_EQ(record["status"], "ok") << record["message"];
     const std::string activation = record["variant"]["activation"];
     const std::string constant = record["variant"]["lipschitz_constant"];

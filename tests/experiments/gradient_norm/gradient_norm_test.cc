@@ -1,41 +1,30 @@
 // The program as a user meets it, on ten synthetic pictures.
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadRecordFiles;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(
-      flags.begin(),
-      {DataFile("experiments/gradient_norm/gradient_norm"), "--device=cpu",
-       "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags);
-}
-
-Json ReadJson(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Json::parse(text.str(), nullptr, false);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunSmokeOnMnist("gradient_norm", flags);
 }
 
 double Sum(const Json& values) {
@@ -64,11 +53,8 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
   int records = 0;
   // By task and depth, at the start.
   std::map<std::pair<std::string, int64_t>, double> relu;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/gradient_norm")) {
-    const Json record = ReadJson(entry.path());
-    ASSERT_TRUE(record.is_object()) << entry.path();
-    SCOPED_TRACE(entry.path().filename().string());
+  for (const Json& record : ReadRecordFiles(results, "gradient_norm")) {
+    SCOPED_TRACE(record["slug"].get<std::string>());
     ++records;
     EXPECT_EQ(record["status"], "ok") << record["message"];
     const std::string task = record["variant"]["task"];
@@ -144,10 +130,8 @@ TEST(GradientNorm, RunsWhatIsAskedForAndKeepsItApart) {
        "--activation=maxmin", "--depths=2", "--width=8"});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   int records = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/gradient_norm")) {
+  for (const Json& record : ReadRecordFiles(results, "gradient_norm")) {
     ++records;
-    const Json record = ReadJson(entry.path());
     EXPECT_EQ(record["config"]["hidden"], Json({8, 8}));
     EXPECT_EQ(record["config"]["customised"], true);
   }

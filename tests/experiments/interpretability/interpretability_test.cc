@@ -2,10 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,40 +12,28 @@
 #include "gtest/gtest.h"
 #include "lipschitz/models/saved_model.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadRecordFiles;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(
-      flags.begin(),
-      {DataFile("experiments/interpretability/interpretability"),
-       "--device=cpu", "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags);
-}
-
-Json ReadJson(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Json::parse(text.str(), nullptr, false);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunSmokeOnMnist("interpretability", flags);
 }
 
 std::map<std::string, Json> RecordsOf(const std::string& results) {
   std::map<std::string, Json> records;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/interpretability")) {
-    const Json record = ReadJson(entry.path());
-    EXPECT_TRUE(record.is_object()) << entry.path();
-    if (record.is_object()) records[record["variant"]["model"]] = record;
+  for (const Json& record : ReadRecordFiles(results, "interpretability")) {
+    records[record["variant"]["model"]] = record;
   }
   return records;
 }

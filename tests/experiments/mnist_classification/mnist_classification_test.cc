@@ -1,39 +1,28 @@
 // The program as a user meets it, on ten synthetic pictures.
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadJson;
+using testing::ReadRecordFiles;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(
-      flags.begin(),
-      {DataFile("experiments/mnist_classification/mnist_classification"),
-       "--device=cpu", "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags);
-}
-
-Json ReadJson(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Json::parse(text.str(), nullptr, false);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunSmokeOnMnist("mnist_classification", flags);
 }
 
 TEST(MnistClassification, LearnsUnderEveryConstraint) {
@@ -44,11 +33,8 @@ TEST(MnistClassification, LearnsUnderEveryConstraint) {
                   "--epochs=3", "--results_dir=" + results});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   std::set<std::string> constraints;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           results + "/records/mnist_classification")) {
-    const Json record = ReadJson(entry.path());
-    ASSERT_TRUE(record.is_object()) << entry.path();
-    SCOPED_TRACE(entry.path().filename().string());
+  for (const Json& record : ReadRecordFiles(results, "mnist_classification")) {
+    SCOPED_TRACE(record["slug"].get<std::string>());
     EXPECT_EQ(record["status"], "ok") << record["message"];
     const std::string constraint = record["variant"]["constraint"];
     constraints.insert(constraint);

@@ -1,9 +1,7 @@
 // The program as a user meets it, on ten synthetic pictures.
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,30 +10,22 @@
 #include "gtest/gtest.h"
 #include "lipschitz/models/saved_model.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadRecordFiles;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(flags.begin(),
-               {DataFile("experiments/small_data/small_data"), "--device=cpu",
-                "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags);
-}
-
-Json ReadJson(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Json::parse(text.str(), nullptr, false);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunSmokeOnMnist("small_data", flags);
 }
 
 TEST(SmallData, EveryModelLearnsAndKeepsItsConstant) {
@@ -45,11 +35,8 @@ TEST(SmallData, EveryModelLearnsAndKeepsItsConstant) {
       {"--data_dir=" + data, "--results_dir=" + results, "--epochs=60"});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   std::set<std::string> models;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(results + "/records/small_data")) {
-    const Json record = ReadJson(entry.path());
-    ASSERT_TRUE(record.is_object()) << entry.path();
-    SCOPED_TRACE(entry.path().filename().string());
+  for (const Json& record : ReadRecordFiles(results, "small_data")) {
+    SCOPED_TRACE(record["slug"].get<std::string>());
     EXPECT_EQ(record["status"], "ok") << record["message"];
     const Json& variant = record["variant"];
     const std::string constraint = variant["constraint"];
@@ -95,10 +82,8 @@ TEST(SmallData, ComparesSettingsOnHeldOutImages) {
        "--model=mlp_stiefel_maxmin", "--images=50,100"});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   int records = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(results + "/records/small_data")) {
+  for (const Json& record : ReadRecordFiles(results, "small_data")) {
     ++records;
-    const Json record = ReadJson(entry.path());
     EXPECT_TRUE(record["metrics"].contains("validation_accuracy"));
     EXPECT_FALSE(record["metrics"].contains("test_accuracy"));
     EXPECT_EQ(record["config"]["customised"], true);

@@ -10,18 +10,18 @@
 #include "gtest/gtest.h"
 #include "lipschitz/models/generator.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
 #include "tests/testing/runs.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz::experiments {
 namespace {
 
-using testing::DataFile;
 using testing::Execute;
 using testing::NewFolder;
 using testing::PlanOf;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::RunExperimentProgram;
 using testing::SyntheticMnist;
 
 // The real images are as far on either side of grey, where the generated ones
@@ -73,12 +73,8 @@ TEST(WassersteinEstimation, BoundsHoldAndSortingBeatsRelu) {
   }
 }
 
-ProcessResult RunProgram(std::vector<std::string> flags) {
-  flags.insert(
-      flags.begin(),
-      {DataFile("experiments/wasserstein_estimation/wasserstein_estimation"),
-       "--device=cpu", "--threads=1"});
-  return RunProcess(flags);
+ProcessResult RunProgram(const std::vector<std::string>& flags) {
+  return RunExperimentProgram("wasserstein_estimation", flags);
 }
 
 bool Contains(const std::string& text, const std::string& part) {

@@ -1,10 +1,8 @@
 // The program as a user meets it, on synthetic pictures.
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,44 +11,32 @@
 #include "lipschitz/models/saved_model.h"
 #include "tests/testing/data_files.h"
 #include "tests/testing/digits.h"
+#include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
 namespace {
 
-using testing::DataFile;
 using testing::NewFolder;
 using testing::ProcessOptions;
 using testing::ProcessResult;
-using testing::RunProcess;
+using testing::ReadRecordFiles;
+using testing::ReadText;
+using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
-ProcessResult RunProgram(std::vector<std::string> flags,
+ProcessResult RunProgram(const std::vector<std::string>& flags,
                          const ProcessOptions& options = {}) {
-  flags.insert(flags.begin(),
-               {DataFile("experiments/wgan/wgan"), "--device=cpu",
-                "--threads=1", "--preset=smoke", "--dataset=mnist"});
-  return RunProcess(flags, options);
-}
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream stream(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
+  return RunSmokeOnMnist("wgan", flags, options);
 }
 
 // Every record of the results by its kind, without what two runs of one seed
 // need not share.
 std::map<std::string, Json> Records(const std::string& results) {
   std::map<std::string, Json> records;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(results + "/records/wgan")) {
-    if (entry.path().extension() != ".json") continue;
-    Json record = Json::parse(ReadAll(entry.path()), nullptr, false);
-    EXPECT_TRUE(record.is_object()) << entry.path();
-    if (!record.is_object()) continue;
+  for (Json record : ReadRecordFiles(results, "wgan")) {
     record.erase("wall_seconds");
     record.erase("environment");
     records[record["variant"]["kind"].get<std::string>()] = record;
@@ -106,7 +92,7 @@ TEST(Wgan, EveryKindIsTrainedJudgedDrawnAndSaved) {
   }
   // The floor: images of the same distribution.
   EXPECT_GT(Metric(records.at("real"), "coverage"), 0.6);
-  EXPECT_NE(ReadAll(results + "/tables/wgan_smoke.md").find("real (floor)"),
+  EXPECT_NE(ReadText(results + "/tables/wgan_smoke.md").find("real (floor)"),
             std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(results + "/figures/wgan_smoke.png"));
 }

@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -22,7 +21,10 @@
 #include "experiments/squares/squares.h"
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
+#include "experiments/wasserstein_estimation/wasserstein_estimation.h"
+#include "experiments/wgan/wgan.h"
 #include "gtest/gtest.h"
+#include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz {
@@ -31,11 +33,7 @@ namespace {
 using testing::DataFile;
 
 std::string ReadAll(const std::string& path) {
-  std::ifstream stream(DataFile(path));
-  EXPECT_TRUE(stream.good()) << path;
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
+  return testing::ReadText(DataFile(path));
 }
 
 TEST(Readme, ShowsTheExampleThatIsBuilt) {
@@ -148,6 +146,11 @@ TEST(Readme, ShowsTheCommittedNumbers) {
               {"experiments/activation_statistics/README.md"}, {"mnist"});
   ShowsRowsOf(experiments::InterpretabilityExperiment(),
               {"experiments/interpretability/README.md"}, {"mnist"});
+  ShowsRowsOf(experiments::WganExperiment(), {"experiments/wgan/README.md"},
+              {"mnist", "fashion_mnist"});
+  ShowsRowsOf(experiments::WassersteinEstimationExperiment(),
+              {"experiments/wasserstein_estimation/README.md"},
+              {"mnist", "fashion_mnist"});
 }
 
 }  // namespace

@@ -69,7 +69,6 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
     const Json& trained = record["curves"]["gradient_norm_trained"];
     ASSERT_EQ(initial["mean"].size(), static_cast<size_t>(2 * depth + 2));
     EXPECT_EQ(initial["layer"][0], "input");
-    EXPECT_NE(initial["mean"], trained["mean"]);
     for (const char* when : {"jacobian_initial", "jacobian_trained"}) {
       EXPECT_NEAR(Sum(record["curves"][when]["share"]), 1.0, 1e-9);
     }
@@ -79,6 +78,8 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
               record["lipschitz"]["upper_bound"].get<double>() * (1 + 1e-9));
     if (record["variant"]["activation"] == "relu") {
       EXPECT_EQ(metric("keeping_layers"), 1);
+      // Where every norm is kept, training need not even change a last digit.
+      EXPECT_NE(initial["mean"], trained["mean"]);
       relu[{task, depth}] = metric("hidden_gradient_initial");
       continue;
     }

@@ -16,13 +16,6 @@
 
 namespace lipschitz::experiments {
 
-// A network and how it is trained.
-struct RobustModel {
-  // Short, for file names and --model.
-  std::string name;
-  ClassifierRecipe recipe;
-};
-
 struct RobustnessSettings {
   std::vector<Norm> norms = {Norm::kL2, Norm::kLinf};
   // Names of models; empty: all of the preset.
@@ -34,9 +27,6 @@ struct RobustnessSettings {
   std::optional<double> margin;
   RecipeChanges changes;
 };
-
-// The models of a preset, for one norm.
-std::vector<RobustModel> RobustModels(Preset preset, Norm norm);
 
 class MnistRobustnessExperiment : public Experiment {
  public:

@@ -155,6 +155,7 @@ std::string ColourOf(const VariantRecords& group) {
   if (absl::EndsWith(model, "_hinge")) return "#CC79A7";
   const std::string constraint = Text(group, "constraint");
   if (constraint == "spectral") return "#E69F00";
+  if (constraint == "orthogonal") return "#000000";
   if (constraint == "parseval" || constraint == "linf") return "#8C6D1F";
   return ActivationColour(Text(group, "activation"));
 }

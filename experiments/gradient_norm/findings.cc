@@ -15,7 +15,7 @@ About GradientNormExperiment::Description() const {
       "first step and after their last one: the gradient's norm at every "
       "layer, the singular values of the Jacobian, and the largest slope that "
       "a search finds.",
-      "Quick networks are 64 wide and at most 15 deep; every layer that cannot "
+      "Quick networks are 64 wide and at most 30 deep; every layer that cannot "
       "narrow is checked to 1e-4, which the paper does not do."};
 }
 
@@ -37,7 +37,7 @@ std::vector<Finding> GradientNormExperiment::Findings(
       "layer of orthonormal rows behind sorting activations.",
       "gradient_norm_stiefel_critic_layers", keeps, &findings);
   std::vector<Check> tight;
-  for (const int depth : {3, 7, 15}) {
+  for (const int depth : {3, 7, 15, 30}) {
     const auto tightness = [&](const std::string& activation) {
       return MeanOf(quick,
                     {{"task", "critic"},

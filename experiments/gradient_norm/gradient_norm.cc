@@ -212,12 +212,14 @@ absl::StatusOr<std::vector<Run>> GradientNormExperiment::Plan(
   LIPSCHITZ_RETURN_IF_ERROR(
       ExpectKnown("activation", settings_.activations, activations));
   LIPSCHITZ_RETURN_IF_ERROR(
-      ExpectKnown("constraint", settings_.constraints, sizes.constraints));
+      ExpectKnown("constraint", settings_.constraints, {"stiefel", "bjorck"}));
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto data, LoadImages(common));
   std::vector<Run> runs;
   bool first_of_images = true;
   for (const std::string& task : tasks) {
-    for (const std::string& constraint : sizes.constraints) {
+    for (const std::string& constraint : settings_.constraints.empty()
+                                             ? sizes.constraints
+                                             : settings_.constraints) {
       for (const int64_t depth :
            settings_.depths.empty() ? sizes.depths : settings_.depths) {
         if (depth < 1) {
@@ -226,7 +228,6 @@ absl::StatusOr<std::vector<Run>> GradientNormExperiment::Plan(
         }
         for (const std::string& activation : activations) {
           if (!IsAsked(settings_.tasks, task) ||
-              !IsAsked(settings_.constraints, constraint) ||
               !IsAsked(settings_.activations, activation)) {
             continue;
           }

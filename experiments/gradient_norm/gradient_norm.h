@@ -15,10 +15,10 @@ namespace lipschitz::experiments {
 struct GradientNormSettings {
   // "critic", "classifier"; empty: both.
   std::vector<std::string> tasks;
-  // Of those of the preset; empty: all.
+  // Empty: all.
   std::vector<std::string> activations;
+  // "stiefel", "bjorck", and numbers of hidden layers; empty: the preset's.
   std::vector<std::string> constraints;
-  // Numbers of hidden layers; empty: the preset's.
   std::vector<int64_t> depths;
   // Of every hidden layer, in place of the preset's.
   std::optional<int64_t> width;

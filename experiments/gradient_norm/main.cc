@@ -12,7 +12,8 @@ DEFINE_string(activation, "",
               "Activations, separated by commas; empty: all. An unknown one "
               "lists those that there are.");
 DEFINE_string(constraint, "",
-              "Constraints of the preset, separated by commas; empty: all.");
+              "stiefel, bjorck or both, separated by a comma; empty: the "
+              "preset's.");
 DEFINE_string(depths, "",
               "Numbers of hidden layers, separated by commas; empty: the "
               "preset's.");

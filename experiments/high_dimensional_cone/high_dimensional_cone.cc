@@ -46,7 +46,6 @@ Sizes SizesFor(Preset preset) {
     case Preset::kPaper:
       sizes.dimensions = {128, 256, 512};
       sizes.depths = {3, 7};
-      sizes.config.steps = 3000;
       break;
   }
   return sizes;

@@ -96,7 +96,7 @@ struct NetworkSummary {
   std::string hidden;
 };
 
-NetworkSummary Summarise(const NetworkConfig& network) {
+NetworkSummary SummaryOf(const NetworkConfig& network) {
   if (const auto* conv = std::get_if<ConvNetConfig>(&network)) {
     std::vector<int64_t> channels;
     for (const ConvStage& stage : conv->stages) {
@@ -114,7 +114,7 @@ NetworkSummary Summarise(const NetworkConfig& network) {
 
 Json VariantOf(const RobustModel& model, Norm norm) {
   const ClassifierRecipe& recipe = model.recipe;
-  const NetworkSummary network = Summarise(recipe.network);
+  const NetworkSummary network = SummaryOf(recipe.network);
   Json variant = {{"norm", NormName(norm)},
                   {"model", model.name},
                   {"constraint", network.constraint},

@@ -179,8 +179,8 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       AddGrid(dense, {3}, &specs);
       dense.constraint = "spectral";
       AddGrid(dense, {3}, &specs);
-      same.width = 504;
-      same.steps = 500;
+      same.width = 288;
+      same.steps = 250;
       specs.push_back(same);
       break;
     case Preset::kPaper:

@@ -23,6 +23,7 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
     const std::vector<Record>& records) const {
   std::vector<Finding> findings;
   const std::vector<Record> quick = StandardRecords(records, Preset::kQuick);
+  const std::vector<Record> paper = StandardRecords(records, Preset::kPaper);
   std::vector<Check> gains;
   std::vector<Check> same;
   for (const std::string& dataset : DatasetsOf(quick)) {
@@ -43,8 +44,15 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
                                        sorting, sorted->mean / relu->mean),
                        sorted->mean >= 1.2 * relu->mean});
     }
-    for (const VariantMean& one :
-         MeansOf(part, {{"samples", "same_samples"}}, "estimate_over_exact")) {
+    // The paper's preset where it was run: a critic has to be large to learn
+    // images by heart.
+    const Json same_samples = {{"samples", "same_samples"}};
+    std::vector<VariantMean> means =
+        MeansOf(OfDataset(paper, dataset), same_samples, "estimate_over_exact");
+    if (means.empty()) {
+      means = MeansOf(part, same_samples, "estimate_over_exact");
+    }
+    for (const VariantMean& one : means) {
       same.push_back({absl::StrCat(dataset, ": ", Text(one.summary, 3),
                                    " of the exact distance"),
                       one.summary.mean >= 0.8});

@@ -15,7 +15,7 @@ About WganExperiment::Description() const {
       "not know the critic; real images against real ones are the floor.",
       "The authors' critic is not 1-Lipschitz, and their penalised one "
       "normalises batches; ours are what they claim. The quick preset's "
-      "networks are a quarter as wide and train for 1000 iterations."};
+      "networks are a quarter as wide and train for 700 iterations."};
 }
 
 std::vector<Finding> WganExperiment::Findings(

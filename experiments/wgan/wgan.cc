@@ -51,7 +51,7 @@ GanRecipe RecipeOf(Preset preset, WassersteinGanKind kind) {
       gan.critic_hidden = 128;
       gan.generator_learning_rate = 1e-3;
       gan.critic_learning_rate = 1e-3;
-      recipe.iterations = 1000;
+      recipe.iterations = 700;
       recipe.report_every = 100;
       recipe.classifier_epochs = 1;
       recipe.evaluation.images = 4000;

@@ -126,14 +126,16 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
 TEST(GradientNorm, RunsWhatIsAskedForAndKeepsItApart) {
   const std::string results = NewFolder("results");
   const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
-  const ProcessResult run = RunProgram(
-      {"--data_dir=" + data, "--results_dir=" + results, "--task=critic",
-       "--activation=maxmin", "--depths=2", "--width=8"});
+  const ProcessResult run =
+      RunProgram({"--data_dir=" + data, "--results_dir=" + results,
+                  "--task=critic", "--activation=maxmin", "--depths=2",
+                  "--width=8", "--constraint=bjorck"});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   int records = 0;
   for (const Json& record : ReadRecordFiles(results, "gradient_norm")) {
     ++records;
     EXPECT_EQ(record["config"]["hidden"], Json({8, 8}));
+    EXPECT_EQ(record["config"]["constraint"], "bjorck");
     EXPECT_EQ(record["config"]["customised"], true);
   }
   EXPECT_EQ(records, 1);

@@ -211,7 +211,7 @@ absl::StatusOr<std::vector<Run>> ActivationStatisticsExperiment::Plan(
         continue;
       }
       const ClassifierRecipe recipe = RecipeOf(sizes, activation, limit);
-      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
+      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
       run.label = absl::StrCat(data->name, ", ", name, ", K = ", limit.name);

@@ -41,7 +41,7 @@ std::vector<Finding> ActivationStatisticsExperiment::Findings(
       checks.push_back(
           {absl::StrFormat("%s: %s %.2f with K = 0.1, %.2f with K = 100",
                            dataset, what, tight->mean, loose->mean),
-           tight->mean > loose->mean});
+           ClearlyAbove(*tight, *loose)});
     }
     AddFinding(
         "The tighter the constraint, the more ReLU units are active on nearly "

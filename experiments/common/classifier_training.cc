@@ -177,6 +177,11 @@ void FitTo(const ImageDataset& data, ConvNetConfig* network) {
   network->output_dim = data.classes();
 }
 
+NetworkConfig Fitted(NetworkConfig network, const ImageDataset& data) {
+  std::visit([&](auto& config) { FitTo(data, &config); }, network);
+  return network;
+}
+
 struct Parts {
   LabelledImages train;
   torch::Tensor validation_x;  // undefined where nothing is held out
@@ -199,7 +204,7 @@ absl::StatusOr<Parts> Divide(const ClassifierRecipe& recipe,
 
 }  // namespace
 
-absl::Status ClassifierRecipe::Validate() const {
+absl::Status ClassifierRecipe::Validate(const ImageDataset& data) const {
   if (epochs < 1 || batch_size < 1 || held_out < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "epochs and batch_size must be at least 1 and held_out not negative, "
@@ -219,7 +224,17 @@ absl::Status ClassifierRecipe::Validate() const {
         margin, ", ", temperature, ", ", offset, ", ", jacobian_penalty, ", ",
         adversarial.epsilon, " and ", shift));
   }
-  return absl::OkStatus();
+  if (held_out >= data.train.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("held_out must leave images to train on: ", data.name,
+                     " has ", data.train.size(), ", got ", held_out));
+  }
+  if (shift >= std::min(data.height(), data.width())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a shift of ", shift, " pixels takes images of ",
+                     data.height(), " × ", data.width(), " out of sight"));
+  }
+  return ValidateNetwork(Fitted(network, data));
 }
 
 Json ClassifierRecipe::ToJson() const {
@@ -307,12 +322,7 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     const ClassifierRecipe& recipe, Norm norm, const ImageDataset& data,
     const Validation& validate, const RunContext& context,
     const ClassifierProbes& probes) {
-  LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
-  if (recipe.shift >= std::min(data.height(), data.width())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a shift of ", recipe.shift, " pixels takes images of ",
-                     data.height(), " × ", data.width(), " out of sight"));
-  }
+  LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(data));
   LIPSCHITZ_ASSIGN_OR_RETURN(const Parts parts, Divide(recipe, data, context));
   BatchesConfig batching;
   batching.size = parts.train.size();
@@ -321,8 +331,7 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
   LIPSCHITZ_ASSIGN_OR_RETURN(Batches batches, Batches::Create(batching));
 
   TrainedClassifier result;
-  result.config = recipe.network;
-  std::visit([&](auto& network) { FitTo(data, &network); }, result.config);
+  result.config = Fitted(recipe.network, data);
   LIPSCHITZ_ASSIGN_OR_RETURN(result.network, MakeNetwork(result.config));
   Sequential& network = result.network;
   const torch::Device device(context.device);

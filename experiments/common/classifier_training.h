@@ -66,7 +66,8 @@ struct ClassifierRecipe {
   // seed: settings are compared on them, never on the test set.
   int64_t held_out = 0;
 
-  absl::Status Validate() const;
+  // Also whether network, held_out and shift fit the images.
+  absl::Status Validate(const ImageDataset& data) const;
   // Every setting above, for a record.
   Json ToJson() const;
 

@@ -1,10 +1,12 @@
 #include "experiments/common/environment.h"
 
 #include <ATen/Parallel.h>
+#include <sys/resource.h>
 #include <torch/version.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/blas.h"
@@ -57,6 +59,14 @@ Json DescribeEnvironment(const std::string& device) {
   environment["device"] = device;
   environment["commit"] = commit;
   return environment;
+}
+
+double PeakMemoryMib() {
+  struct rusage usage;
+  if (getrusage(RUSAGE_SELF, &usage) != 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // from KiB
 }
 
 }  // namespace lipschitz::experiments

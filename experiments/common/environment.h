@@ -12,4 +12,8 @@ namespace lipschitz::experiments {
 // "-dirty" when a tracked file outside results/ differs from it, or "unknown".
 Json DescribeEnvironment(const std::string& device);
 
+// The most memory that this process held so far, MiB; NaN where the system does
+// not say.
+double PeakMemoryMib();
+
 }  // namespace lipschitz::experiments

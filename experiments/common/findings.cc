@@ -72,6 +72,10 @@ std::optional<Summary> MeanOf(const std::vector<Record>& records,
   return means.front().summary;
 }
 
+bool ClearlyAbove(const Summary& a, const Summary& b) {
+  return a.mean - b.mean > std::max(a.deviation, b.deviation);
+}
+
 const VariantMean& Least(const std::vector<VariantMean>& means) {
   return *std::min_element(means.begin(), means.end(), IsLess);
 }

@@ -41,6 +41,9 @@ std::vector<VariantMean> MeansOf(const std::vector<Record>& records,
 std::optional<Summary> MeanOf(const std::vector<Record>& records,
                               const Json& where, const std::string& metric);
 
+// Whether the means differ by more than the larger standard deviation.
+bool ClearlyAbove(const Summary& a, const Summary& b);
+
 // The variant with the least and the largest mean; `means` is not empty.
 const VariantMean& Least(const std::vector<VariantMean>& means);
 const VariantMean& Largest(const std::vector<VariantMean>& means);

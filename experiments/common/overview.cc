@@ -169,7 +169,8 @@ class Part {
       int failed = 0;
       for (const Record& record : records) {
         if (!record.ok()) ++failed;
-        if (!std::isnan(record.wall_seconds)) seconds += record.wall_seconds;
+        const double cost = record.cost_seconds();
+        if (!std::isnan(cost)) seconds += cost;
       }
       const std::string stem =
           preset == Preset::kQuick

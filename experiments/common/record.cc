@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -111,6 +112,12 @@ Record Parse(const Json& json) {
   record.config = Object(json, "config");
   record.environment = Object(json, "environment");
   record.wall_seconds = NumberOrNan(json, "wall_seconds");
+  // Not in records of earlier programs.
+  for (const auto& [key, field] :
+       {std::pair("run_seconds", &record.run_seconds),
+        std::pair("peak_memory_mib", &record.peak_memory_mib)}) {
+    if (json.contains(key)) *field = NumberOrNan(json, key);
+  }
   return record;
 }
 
@@ -149,7 +156,13 @@ Json Record::ToJson() const {
   json["config"] = config;
   json["environment"] = environment;
   json["wall_seconds"] = wall_seconds;
+  if (!std::isnan(run_seconds)) json["run_seconds"] = run_seconds;
+  if (!std::isnan(peak_memory_mib)) json["peak_memory_mib"] = peak_memory_mib;
   return json;
+}
+
+double Record::cost_seconds() const {
+  return std::isnan(run_seconds) ? wall_seconds : run_seconds;
 }
 
 absl::StatusOr<Record> Record::FromJson(const Json& json) {

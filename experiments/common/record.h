@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -51,9 +52,18 @@ struct Record {
   // Every setting that the metrics depend on; "version" is the experiment's.
   Json config = Json::object();
   Json environment = Json::object();
+  // Of the training.
   double wall_seconds = 0.0;
+  // Of the whole run with what is measured, certified and attacked after the
+  // training; of one that was resumed at least so many. NaN: not recorded.
+  double run_seconds = std::numeric_limits<double>::quiet_NaN();
+  // The most memory that the process held by the end of the run, MiB; earlier
+  // runs of the same process count. NaN: not recorded.
+  double peak_memory_mib = std::numeric_limits<double>::quiet_NaN();
 
   bool ok() const { return status == "ok"; }
+  // run_seconds where they were recorded, else wall_seconds.
+  double cost_seconds() const;
 
   Json ToJson() const;
   // An error that says which key is missing or of the wrong kind.

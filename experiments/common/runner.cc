@@ -4,6 +4,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -53,7 +54,7 @@ std::string Describe(const Experiment& experiment, const Record& record) {
     absl::StrAppend(
         &text, absl::StrFormat("%s %.6g, ", headline->first, headline->second));
   }
-  return absl::StrCat(text, absl::StrFormat("%.1f s", record.wall_seconds));
+  return absl::StrCat(text, absl::StrFormat("%.1f s", record.cost_seconds()));
 }
 
 class Runner {
@@ -78,6 +79,13 @@ class Runner {
     }
     // Another process may have finished it meanwhile.
     if (KeepDone(task, result)) return absl::OkStatus();
+    if (const absl::Status obstacle = Obstacle(task); !obstacle.ok()) {
+      ++result->failed;
+      observer_.EndRun(
+          absl::StrCat("not run: ", obstacle.message(),
+                       "; it is left alone: move it away to run this again"));
+      return absl::OkStatus();
+    }
     LIPSCHITZ_ASSIGN_OR_RETURN(Record record, Execute(task));
     LIPSCHITZ_RETURN_IF_ERROR(WriteRecord(settings_.results_dir, record));
     // A run that failed may be mended; its training is kept.
@@ -102,6 +110,15 @@ class Runner {
     observer_.EndRun("kept: " + Describe(*task.experiment, *existing));
     result->records.push_back(*std::move(existing));
     return true;
+  }
+
+  // What lies at the record's place and is no record of a known schema: it may
+  // be of a newer program, or all that is left of a long run.
+  absl::Status Obstacle(const Task& task) {
+    const absl::Status read =
+        ReadRecord(TaskPath(settings_.results_dir, "records", task, ".json"))
+            .status();
+    return absl::IsNotFound(read) ? absl::OkStatus() : read;
   }
 
   // None where another process has it and the policy is to skip such runs.
@@ -163,9 +180,11 @@ class Runner {
     record.seed = task.seed;
     record.config = task.run.config;
     record.environment = DescribeEnvironment(device_);
-    record.wall_seconds =
+    record.run_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count();
+    record.wall_seconds = record.run_seconds;
+    record.peak_memory_mib = PeakMemoryMib();
     absl::Status verdict = status;
     if (outcome.ok()) {
       record.metrics = outcome->metrics;
@@ -174,6 +193,8 @@ class Runner {
       record.history = outcome->history;
       record.message = outcome->message;
       record.wall_seconds = outcome->seconds;
+      // A training that was resumed began before this process.
+      record.run_seconds = std::max(record.run_seconds, outcome->seconds);
       verdict = outcome->verdict;
     }
     if (!verdict.ok()) {

@@ -41,9 +41,11 @@ struct RunnerResult {
 // Works through the tasks. With settings.resume a task whose record of the same
 // configuration is ok is kept, and an unfinished training goes on from its
 // checkpoint. A run that fails leaves a failed record and does not stop the
-// others; an error is returned only when a record or a checkpoint cannot be
-// written. A run is locked (RESULTS_DIR/locks) while it is at work, so that
-// several processes may share one folder.
+// others; where a file that is no record of a known schema lies at a record's
+// place, the run is failed without running, and the file left alone. An error
+// is returned only when a record or a checkpoint cannot be written. A run is
+// locked (RESULTS_DIR/locks) while it is at work, so that several processes may
+// share one folder.
 absl::StatusOr<RunnerResult> RunTasks(
     const std::vector<Task>& tasks, const CommonSettings& settings,
     RunObserver& observer, const std::function<bool()>& stop_requested,

@@ -1,11 +1,24 @@
 // What it says in the report.
 #include "experiments/common/findings.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/gradient_norm/gradient_norm.h"
 
 namespace lipschitz::experiments {
+namespace {
+
+// The dataset of the classifiers.
+std::string ImagesOf(const std::vector<Record>& records) {
+  for (const std::string& name : DatasetsOf(records)) {
+    if (!name.empty()) return name;
+  }
+  return "";
+}
+
+}  // namespace
 
 About GradientNormExperiment::Description() const {
   return {
@@ -26,7 +39,8 @@ std::vector<Finding> GradientNormExperiment::Findings(
   std::vector<Check> keeps;
   const Json sorting = {"maxmin", "groupsort4", "fullsort", "abs"};
   const auto deviations =
-      MeansOf(quick, {{"activation", sorting}}, "keeping_deviation_trained");
+      MeansOf(quick, {{"constraint", "stiefel"}, {"activation", sorting}},
+              "keeping_deviation_own_trained");
   if (!deviations.empty()) {
     const double worst = Largest(deviations).summary.mean;
     keeps.push_back(
@@ -58,6 +72,44 @@ std::vector<Finding> GradientNormExperiment::Findings(
       "Critics with sorting activations use their whole constant, those with "
       "ReLU less.",
       "gradient_norm_stiefel_critic_layers", tight, &findings);
+  std::vector<Check> decay;
+  std::vector<Check> isometry;
+  std::optional<Summary> shallower;
+  for (const int depth : {3, 7, 15, 30}) {
+    const auto at_start = MeanOf(quick,
+                                 {{"task", "critic"},
+                                  {"constraint", "stiefel"},
+                                  {"activation", "relu"},
+                                  {"hidden_layers", depth}},
+                                 "input_gradient_initial");
+    if (at_start.has_value()) {
+      decay.push_back(
+          {absl::StrFormat("%d layers: %.2g", depth, at_start->mean),
+           at_start->mean <
+               (shallower.has_value() ? shallower->mean : 1.0) / 2.0});
+      shallower = at_start;
+    }
+    const auto least = MeansOf(quick,
+                               {{"task", "classifier"},
+                                {"constraint", "stiefel"},
+                                {"activation", sorting},
+                                {"hidden_layers", depth}},
+                               "sigma_min_trained");
+    if (!least.empty()) {
+      const double value = Least(least).summary.mean;
+      isometry.push_back(
+          {absl::StrFormat("%d layers: the least is %.6f", depth, value),
+           value >= 1.0 - 1e-4});
+    }
+  }
+  AddFinding(
+      "With ReLU the gradient that reaches the input of a new network at least "
+      "halves from depth to depth.",
+      "gradient_norm_stiefel_critic_layers", decay, &findings);
+  AddFinding(
+      "All singular values of a trained sorting classifier's Jacobian are 1.",
+      absl::StrCat("gradient_norm_stiefel_", ImagesOf(quick), "_jacobian"),
+      isometry, &findings);
   return findings;
 }
 

@@ -21,6 +21,9 @@ struct GradientFlow {
   // |‖gradient‖ − 1| in front of any of them, over all examples.
   int64_t keeping_layers = 0;
   double keeping_deviation = 0.0;
+  // The same in the network's own type instead of float64: with the weights'
+  // and all other rounding errors.
+  double keeping_deviation_own = 0.0;
   // Of the input Jacobian, (n, min(outputs, inputs)), float64, descending.
   torch::Tensor singular_values;
 };
@@ -29,8 +32,9 @@ struct GradientFlow {
 // wider than their input), and activations that preserve gradient norms.
 bool KeepsGradientNorm(const LayerImpl& layer);
 
-// Of a network at x (n, d), in evaluation, in float64; afterwards it is again
-// what it was. `targets` as LayerGradients takes them.
+// Of a network at x (n, d), in evaluation, in float64 where nothing else is
+// said; afterwards it is again what it was. `targets` as LayerGradients takes
+// them.
 absl::StatusOr<GradientFlow> MeasureGradientFlow(SequentialImpl& network,
                                                  const torch::Tensor& x,
                                                  const torch::Tensor& targets);

@@ -19,7 +19,7 @@ namespace lipschitz::experiments {
 namespace {
 
 // Raised when a change to the code changes the metrics of a run.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 constexpr char kCritic[] = "critic";
 constexpr char kClassifier[] = "classifier";

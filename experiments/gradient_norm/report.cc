@@ -55,13 +55,14 @@ std::string TaskName(const VariantRecords& group) {
                                          : group.config.value("dataset", "");
 }
 
-// The largest that occurred, in either state.
-std::string LargestDeviation(const VariantRecords& group) {
+// The largest that occurred, in either state; `type`: "" (float64) or "own_".
+std::string LargestDeviation(const VariantRecords& group,
+                             const std::string& type) {
   double largest = 0.0;
   for (const Record* record : group.ok) {
     for (const char* when : {"initial", "trained"}) {
       largest = std::max(largest, record->metrics.at(absl::StrCat(
-                                      "keeping_deviation_", when)));
+                                      "keeping_deviation_", type, when)));
     }
   }
   return absl::StrFormat("%.0e", largest);
@@ -204,6 +205,7 @@ Table GradientNormTable(const std::vector<Record>& records) {
                    {"trained sigma"},
                    {"trained sigma min"},
                    {"deviation"},
+                   {"in float32"},
                    {"tightness"},
                    {"seconds", {1, false}},
                    {"seeds"},
@@ -229,7 +231,9 @@ Table GradientNormTable(const std::vector<Record>& records) {
         row.emplace_back(SummariseMetric(group, metric));
       }
     }
-    row.emplace_back(keeps ? LargestDeviation(group) : std::string());
+    for (const char* type : {"", "own_"}) {
+      row.emplace_back(keeps ? LargestDeviation(group, type) : std::string());
+    }
     row.emplace_back(SummariseMetric(group, "tightness"));
     row.emplace_back(Summarise(seconds));
     row.emplace_back(absl::StrCat(group.ok.size()));
@@ -244,7 +248,8 @@ Table GradientNormTable(const std::vector<Record>& records) {
       "its input, else 1. Sigma: singular values of the input Jacobian. "
       "Deviation: the largest |norm − 1| in front of any layer behind which "
       "only layers of orthonormal rows and gradient norm preserving "
-      "activations follow, over all points, before and after training. "
+      "activations follow, over all points, before and after training, in "
+      "float64 and as the network computes it. "
       "Tightness: largest slope found over the proven K. Mean ± standard "
       "deviation over seeds. Preset: ",
       records.empty() ? "none" : records[0].preset, ".")};

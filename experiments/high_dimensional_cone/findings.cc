@@ -46,17 +46,18 @@ std::vector<Finding> HighDimensionalConeExperiment::Findings(
   // Each against the one before it.
   std::vector<Check> order;
   std::optional<Summary> smaller;
+  std::string smaller_name;
   for (const char* activation :
        {"relu", "maxmin", "groupsort4", "groupsort8", "fullsort"}) {
     const auto mean = estimate(activation, 128);
     if (!mean) continue;
     if (smaller) {
-      order.push_back({absl::StrCat(activation, " ", Text(*mean, 4)),
-                       mean->mean > smaller->mean});
-    } else {
-      order.push_back({absl::StrCat(activation, " ", Text(*mean, 4)), true});
+      order.push_back({absl::StrCat(activation, " ", Text(*mean, 4), " above ",
+                                    smaller_name, " ", Text(*smaller, 4)),
+                       ClearlyAbove(*mean, *smaller)});
     }
     smaller = mean;
+    smaller_name = activation;
   }
   AddFinding(
       "The larger the groups, the nearer (d = 128): ReLU, groups of 2, 4, 8, "

@@ -34,7 +34,7 @@ std::vector<Finding> InterpretabilityExperiment::Findings(
         checks.push_back(
             {absl::StrFormat("%s, %s: %s %.3f, standard %.3f", dataset, model,
                              what, ours->mean, standard->mean),
-             ours->mean > standard->mean});
+             ClearlyAbove(*ours, *standard)});
       }
     }
     AddFinding(

@@ -320,7 +320,7 @@ absl::StatusOr<std::vector<Run>> InterpretabilityExperiment::Plan(
     model.recipe.epochs = settings_.epochs.value_or(model.recipe.epochs);
     model.recipe.learning_rate =
         settings_.learning_rate.value_or(model.recipe.learning_rate);
-    LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate());
+    LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate(*data));
     Run run;
     run.dataset = data->name;
     run.label = absl::StrCat(data->name, ", ", model.name);

@@ -143,7 +143,7 @@ absl::StatusOr<std::vector<Run>> MnistClassificationExperiment::Plan(
           const ClassifierRecipe standard,
           RecipeOf(constraint, activation, common.preset));
       const ClassifierRecipe recipe = settings_.changes.AppliedTo(standard);
-      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
+      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
       run.label = absl::StrCat(data->name, " ", constraint, " ", activation);

@@ -215,7 +215,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
       }
       LIPSCHITZ_ASSIGN_OR_RETURN(const RobustModel model,
                                  Customised(standard, settings_));
-      LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate());
+      LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate(*data));
       Run run;
       run.variant = VariantOf(model, norm);
       run.dataset = data->name;

@@ -25,9 +25,10 @@ std::string ConfigurationKey(const std::string& experiment,
 }  // namespace
 
 void CostEstimates::Add(const Record& record) {
-  if (!record.ok() || std::isnan(record.wall_seconds)) return;
+  const double seconds = record.cost_seconds();
+  if (!record.ok() || std::isnan(seconds)) return;
   const auto add = [&](Mean* mean) {
-    mean->sum += record.wall_seconds;
+    mean->sum += seconds;
     ++mean->count;
   };
   add(&of_configuration_[ConfigurationKey(record.experiment, record.preset,

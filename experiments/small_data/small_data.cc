@@ -226,7 +226,7 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
         changes.temperature.reset();
       }
       const ClassifierRecipe recipe = changes.AppliedTo(standard);
-      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate());
+      LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
       run.label =

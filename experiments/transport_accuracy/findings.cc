@@ -14,7 +14,7 @@ About TransportAccuracyExperiment::Description() const {
       "The certified bound of a sorting critic on the distance of samples "
       "comes closer to the exact one than that of a ReLU critic of the same "
       "size, and none ever exceeds it.",
-      "Critics of three hidden layers of 128 neurons are trained on 512 "
+      "Critics of three hidden layers of 256 neurons are trained on 512 "
       "samples a side. Their bound is compared with the exact distance of "
       "these samples, found by linear programming.",
       "The paper has no such test; problems and sizes are ours."};
@@ -39,24 +39,24 @@ std::vector<Finding> TransportAccuracyExperiment::Findings(
     if (!relu || !sorting) continue;
     closer.push_back({absl::StrCat(samples, ": groups of 4 ", Text(*sorting, 3),
                                    " of it, ReLU ", Text(*relu, 3)),
-                      sorting->mean > relu->mean});
+                      ClearlyAbove(*sorting, *relu)});
   }
   AddFinding("Sorting critics certify more of the exact distance than ReLU.",
              "", closer, &findings);
 
   std::vector<Check> bound;
-  const auto all = MeansOf(quick, Json::object(), "estimate_over_exact");
-  if (!all.empty()) {
-    double most = 0.0;
-    int count = 0;
-    for (const Record& record : quick) {
-      const auto found = record.metrics.find("estimate_over_exact");
-      if (found == record.metrics.end()) continue;
-      most = std::max(most, found->second);
-      ++count;
-    }
+  double most = 0.0;
+  int count = 0;
+  for (const Record& record : records) {
+    const auto found = record.metrics.find("estimate_over_exact");
+    if (found == record.metrics.end()) continue;
+    most = std::max(most, found->second);
+    ++count;
+  }
+  if (count > 0) {
     bound.push_back(
-        {absl::StrFormat("at most %.6f of it in %d runs", most, count),
+        {absl::StrFormat("at most %.6f of it in %d runs (all presets)", most,
+                         count),
          most <= 1.0 + 1e-6});
   }
   AddFinding("No certified bound exceeds the exact distance.", "", bound,

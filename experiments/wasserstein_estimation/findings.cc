@@ -1,8 +1,11 @@
 // What it says in the report.
 #include "experiments/common/findings.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "experiments/wasserstein_estimation/wasserstein_estimation.h"
 
 namespace lipschitz::experiments {
@@ -28,21 +31,32 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
   std::vector<Check> same;
   for (const std::string& dataset : DatasetsOf(quick)) {
     const std::vector<Record> part = OfDataset(quick, dataset);
-    const auto mean = [&](const std::string& activation) {
-      return MeanOf(part,
-                    {{"samples", "held_out"},
-                     {"network", "dense"},
-                     {"constraint", "stiefel"},
-                     {"activation", activation}},
-                    "wasserstein_estimate");
+    const auto means = [&](const char* activation) {
+      return MeansOf(part,
+                     {{"samples", "held_out"},
+                      {"network", "dense"},
+                      {"constraint", "stiefel"},
+                      {"activation", activation}},
+                     "wasserstein_estimate");
     };
-    const auto relu = mean("relu");
-    for (const char* sorting : {"maxmin", "groupsort4", "fullsort"}) {
-      const auto sorted = mean(sorting);
-      if (!relu.has_value() || !sorted.has_value()) continue;
-      gains.push_back({absl::StrFormat("%s: %s %.2f times ReLU", dataset,
-                                       sorting, sorted->mean / relu->mean),
-                       sorted->mean >= 1.2 * relu->mean});
+    for (const VariantMean& relu : means("relu")) {
+      for (const char* sorting : {"maxmin", "groupsort4", "fullsort"}) {
+        for (const VariantMean& sorted : means(sorting)) {
+          if (sorted.variant["generator"] != relu.variant["generator"] ||
+              sorted.variant["depth"] != relu.variant["depth"]) {
+            continue;
+          }
+          Summary gain = sorted.summary;
+          gain.mean /= relu.summary.mean;
+          gain.deviation /= relu.summary.mean;
+          gains.push_back(
+              {absl::StrCat(
+                   dataset, ", ", relu.variant["generator"].get<std::string>(),
+                   ", ", relu.variant["depth"].get<int64_t>(),
+                   " layers: ", sorting, " ", Text(gain, 2), " times ReLU"),
+               gain.mean >= 1.2});
+        }
+      }
     }
     // The paper's preset where it was run: a critic has to be large to learn
     // images by heart.

@@ -39,6 +39,8 @@ constexpr uint64_t kNoiseStream = 23;
 constexpr uint64_t kGridStream = 24;
 constexpr uint64_t kSampleStream = 25;
 constexpr uint64_t kGradientStream = 26;
+constexpr uint64_t kReferenceStream = 27;
+constexpr uint64_t kOrderStream = 28;
 
 constexpr int64_t kGridImages = 64;
 constexpr int64_t kGridColumns = 8;
@@ -58,9 +60,32 @@ torch::Tensor SignedPixels(const LabelledImages& images) {
 struct Parts {
   // What GAN and classifier are trained on, with the test images.
   ImageDataset training;
+  // In random order: a dataset's files may be sorted by class or difficulty,
+  // as MNIST's test images are, and a part of these images is to be like all.
   torch::Tensor held_out;   // of the training images
-  torch::Tensor reference;  // test images, as many
+  torch::Tensor reference;  // test images, as many, every class in its share
 };
+
+// (n, pixels) in [−1, 1] of the images with these indices, in an order drawn
+// with `seed`.
+torch::Tensor Shuffled(const LabelledImages& images,
+                       const torch::Tensor& indices, uint64_t seed) {
+  const torch::Tensor order =
+      torch::randperm(indices.numel(), RandomSource(seed).generator());
+  return SignedPixels(images.Select(indices.index_select(0, order)));
+}
+
+absl::StatusOr<torch::Tensor> ReferenceImages(const LabelledImages& test,
+                                              int64_t n, uint64_t seed) {
+  const uint64_t order = StreamSeed(seed, kOrderStream);
+  if (n == test.size()) {
+    return Shuffled(test, torch::arange(n, torch::kLong), order);
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const Split drawn,
+      StratifiedSplit(test.labels, n, StreamSeed(seed, kReferenceStream)));
+  return Shuffled(test, drawn.validation, order);
+}
 
 absl::StatusOr<Parts> Divide(const GanRecipe& recipe, const ImageDataset& data,
                              uint64_t seed) {
@@ -71,8 +96,10 @@ absl::StatusOr<Parts> Divide(const GanRecipe& recipe, const ImageDataset& data,
   Parts parts;
   parts.training = data;
   parts.training.train = data.train.Select(split.train);
-  parts.held_out = SignedPixels(data.train.Select(split.validation));
-  parts.reference = SignedPixels(FirstImages(data.test, n));
+  parts.held_out =
+      Shuffled(data.train, split.validation, StreamSeed(seed, kOrderStream));
+  LIPSCHITZ_ASSIGN_OR_RETURN(parts.reference,
+                             ReferenceImages(data.test, n, seed));
   return parts;
 }
 

@@ -15,7 +15,7 @@ namespace lipschitz::experiments {
 namespace {
 
 // Raised when a change to the code changes the metrics of a run.
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 constexpr char kReal[] = "real";
 

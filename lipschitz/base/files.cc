@@ -55,6 +55,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot read ", path, ": it is a directory"));
   }
+  // One such as /dev/zero never ends.
+  if (std::filesystem::is_character_file(path, error) ||
+      std::filesystem::is_block_file(path, error)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot read ", path, ": it is a device"));
+  }
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return SystemError("read", path, errno != 0 ? errno : EIO);

@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/diagnostics/activation_groups.h"
-#include "lipschitz/layers/chain.h"
 
 namespace lipschitz {
 namespace {
@@ -67,17 +66,17 @@ void DescribeGroups(const at::Tensor& values, int64_t size,
   statistics->patterns = DistinctChoices(choice, size);
 }
 
-ActivationStatistics Describe(const std::string& name,
-                              const ActivationImpl& layer,
+ActivationStatistics Describe(const NamedFunction& layer,
+                              const ActivationSpec& activation,
                               const at::Tensor& before) {
   ActivationStatistics statistics;
-  statistics.layer = name;
-  statistics.activation = layer.spec();
-  const at::Tensor moved = before.movedim(layer.dim(), -1).to(at::kCPU);
+  statistics.layer = layer.name;
+  statistics.activation = activation;
+  const at::Tensor moved = before.movedim(layer.unit_dim, -1).to(at::kCPU);
   const at::Tensor values = moved.reshape({-1, moved.size(-1)});
   statistics.places = values.size(0);
   statistics.positive = (values > 0).to(at::kDouble).mean(at::IntArrayRef{0});
-  const int64_t size = UnitsPerGroup(layer.spec(), values.size(1));
+  const int64_t size = UnitsPerGroup(activation, values.size(1));
   if (size > 0) DescribeGroups(values, size, &statistics);
   return statistics;
 }
@@ -90,6 +89,11 @@ double ActivationStatistics::UndeadRate(double threshold) const {
 
 absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
     LayerImpl& network, const at::Tensor& x) {
+  return CollectActivationStatistics(FunctionsOf(network), x);
+}
+
+absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
+    const std::vector<NamedFunction>& chain, const at::Tensor& x) {
   if (!x.defined() || x.dim() < 2 || x.numel() == 0) {
     return absl::InvalidArgumentError(
         "activation statistics: the inputs must be (n, ...) with at least one "
@@ -100,12 +104,11 @@ absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
     const c10::NoGradGuard no_grad;
     Statistics result;
     at::Tensor value = x;
-    for (const NamedLayer& item : ChainOf(network)) {
-      const at::Tensor after = item.layer->forward(value);
-      // After forward, which says what does not fit.
-      const auto* activation = dynamic_cast<const ActivationImpl*>(item.layer);
-      if (activation != nullptr) {
-        result.push_back(Describe(item.name, *activation, value));
+    for (const NamedFunction& item : chain) {
+      const at::Tensor after = item.function(value);
+      // After the function, which says what does not fit.
+      if (item.activation.has_value()) {
+        result.push_back(Describe(item, *item.activation, value));
       }
       value = after;
     }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/layer.h"
+#include "lipschitz/diagnostics/function_chain.h"
 
 namespace lipschitz {
 
@@ -17,7 +18,7 @@ namespace lipschitz {
 // images a unit is a channel, and every pixel of every example is a place at
 // which it is seen; else places are the examples.
 struct ActivationStatistics {
-  // As ChainOf names it.
+  // Its name in the chain.
   std::string layer;
   ActivationSpec activation;
   // At how many places each unit was seen.
@@ -43,10 +44,14 @@ struct ActivationStatistics {
   double UndeadRate(double threshold) const;
 };
 
-// Of every activation layer in ChainOf(network), for x (n, ...), n ≥ 1. The
+// Of every activation in FunctionsOf(network), for x (n, ...), n ≥ 1. The
 // network is evaluated in the mode and type that it is in. InvalidArgument for
 // an empty x.
 absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
     LayerImpl& network, const at::Tensor& x);
+
+// The same of any functions that are applied one after the other.
+absl::StatusOr<std::vector<ActivationStatistics>> CollectActivationStatistics(
+    const std::vector<NamedFunction>& chain, const at::Tensor& x);
 
 }  // namespace lipschitz

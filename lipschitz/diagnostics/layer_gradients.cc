@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/diagnostics/dual_vectors.h"
-#include "lipschitz/layers/chain.h"
 
 namespace lipschitz {
 namespace {
@@ -57,6 +56,12 @@ absl::StatusOr<at::Tensor> Chosen(const at::Tensor& outputs,
 absl::StatusOr<std::vector<LayerGradient>> LayerGradients(
     LayerImpl& network, const at::Tensor& x, const at::Tensor& targets,
     Norm norm) {
+  return LayerGradients(FunctionsOf(network), x, targets, norm);
+}
+
+absl::StatusOr<std::vector<LayerGradient>> LayerGradients(
+    const std::vector<NamedFunction>& chain, const at::Tensor& x,
+    const at::Tensor& targets, Norm norm) {
   if (!x.defined() || !x.is_floating_point() || x.dim() < 2 || x.numel() == 0) {
     return Invalid(
         "the inputs must be (n, ...), floating point, with at least one "
@@ -67,8 +72,8 @@ absl::StatusOr<std::vector<LayerGradient>> LayerGradients(
     const c10::AutoGradMode with_gradients(true);
     std::vector<at::Tensor> values = {x.detach().clone().requires_grad_(true)};
     std::vector<std::string> names = {"input"};
-    for (const NamedLayer& item : ChainOf(network)) {
-      values.push_back(item.layer->forward(values.back()));
+    for (const NamedFunction& item : chain) {
+      values.push_back(item.function(values.back()));
       names.push_back(item.name);
     }
     LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor chosen,

@@ -9,11 +9,12 @@
 #include "absl/status/statusor.h"
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
+#include "lipschitz/diagnostics/function_chain.h"
 
 namespace lipschitz {
 
 struct LayerGradient {
-  // "input", then the layers as ChainOf names them.
+  // "input", then the names of the layers or functions.
   std::string layer;
   // (n), float64: of the chosen output's gradient with respect to this layer's
   // output (the network's input), for every example.
@@ -36,5 +37,10 @@ struct LayerGradient {
 absl::StatusOr<std::vector<LayerGradient>> LayerGradients(
     LayerImpl& network, const at::Tensor& x, const at::Tensor& targets = {},
     Norm norm = Norm::kL2);
+
+// The same of any functions that are applied one after the other.
+absl::StatusOr<std::vector<LayerGradient>> LayerGradients(
+    const std::vector<NamedFunction>& chain, const at::Tensor& x,
+    const at::Tensor& targets = {}, Norm norm = Norm::kL2);
 
 }  // namespace lipschitz

@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include <cstdint>
+#include <limits>
 
 #include "absl/status/statusor.h"
 #include "lipschitz/base/layer.h"
@@ -16,8 +16,14 @@ struct DualEstimate {
   // to the float64 rounding of the critic: about 1e-16 of the largest value
   // inside it, divided by K.
   double value = 0.0;
-  // Of `value` as an estimate for the distributions that the samples are from.
+  // Of `value` as an estimate for the distributions that the samples are from;
+  // infinite with a single sample of a side, which says nothing about how they
+  // vary.
   double standard_error = 0.0;
+  // Of `standard_error` (B. L. Welch, "The generalization of 'Student's'
+  // problem when several different population variances are involved", 1947);
+  // infinite where it is known exactly.
+  double degrees_of_freedom = std::numeric_limits<double>::infinity();
   // K: the critic's proven constant from the ground norm to |·|.
   double lipschitz_constant = 0.0;
 };
@@ -39,10 +45,12 @@ struct Interval {
 };
 
 // Of the expectation of `estimate.value`, with probability `confidence` in (0,
-// 1): value ± z · standard error, by the central limit theorem. With half of
-// the remaining probability, its lower end is a lower bound on W1 of the
-// distributions that the samples are from, where the critic does not depend on
-// the samples.
+// 1): value ± t · standard error, t the quantile of Student's distribution with
+// Welch's degrees of freedom. Exact in the limit of many samples, and close to
+// it with few where the critic's values are normally distributed. With half of
+// the remaining probability for an error, its lower end is a lower bound on W1
+// of the distributions that the samples are from, where the critic does not
+// depend on the samples.
 Interval IntervalOf(const DualEstimate& estimate, double confidence);
 
 }  // namespace lipschitz

@@ -216,6 +216,18 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
 absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
                                              const WassersteinConfig& config,
                                              const WassersteinHooks& hooks) {
+  if (source.held_out) {
+    for (const auto& [name, samples] :
+         {std::pair("P", source.test.p), std::pair("Q", source.test.q)}) {
+      if (samples.size(0) < 2) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            name, " has ", samples.size(0),
+            " held-out sample, and an interval needs two of each side: give "
+            "more samples or a larger test share, or a test share of 0 for a "
+            "statement about the samples alone"));
+      }
+    }
+  }
   NetworkConfig network = config.network;
   if (auto* mlp = std::get_if<MlpConfig>(&network);
       mlp != nullptr && mlp->input_dim == 0) {
@@ -349,6 +361,10 @@ absl::Status WassersteinConfig::Validate() const {
   if (!(confidence > 0.0 && confidence < 1.0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("confidence must be between 0 and 1, got ", confidence));
+  }
+  if (!(learning_rate > 0.0) || !std::isfinite(learning_rate)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "learning_rate must be positive and finite, got ", learning_rate));
   }
   if (OutputDim(network) != 1) {
     return absl::InvalidArgumentError(absl::StrCat(

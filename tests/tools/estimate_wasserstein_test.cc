@@ -294,8 +294,9 @@ TEST_F(Program, FindsATranslationOfGaussians) {
   // The critic's values have the variance 1, over 300 and 240 samples.
   EXPECT_NEAR(error, std::sqrt(1.0 / 300 + 1.0 / 240), 0.15 * error);
   EXPECT_NEAR(bound, 5.0, 4 * error);
-  EXPECT_NEAR(result["interval"][0], bound - 1.959964 * error, 1e-6);
-  EXPECT_NEAR(result["interval"][1], bound + 1.959964 * error, 1e-6);
+  // Student's t is above the normal 1.96 by 0.3 % at so many samples.
+  EXPECT_NEAR(result["interval"][0], bound - 1.965 * error, 2e-3 * error);
+  EXPECT_NEAR(result["interval"][1], bound + 1.965 * error, 2e-3 * error);
   EXPECT_EQ(result["held_out"], true);
   const double constant = result["lipschitz_constant"];
   EXPECT_NEAR(constant, 1.0, 1e-5);
@@ -469,6 +470,9 @@ TEST_F(Program, BadFlagsAreExitStatusTwo) {
       {"--activation=groupsort5", "hidden layer 1"},
       {"--hidden=32,many", "many"},
       {"--steps=0", "steps"},
+      {"--learning_rate=-1", "learning_rate"},
+      {"--learning_rate=nan", "learning_rate"},
+      {"--test_share=0.02", "1 held-out sample"},
       {"--test_share=1", "test_share"},
       {"--threads=-1", "--threads"},
       {"--seed=4294967296", "--seed"},

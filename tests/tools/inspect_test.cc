@@ -17,7 +17,9 @@
 #include "lipschitz/base/norm.h"
 #include "lipschitz/data/npy.h"
 #include "lipschitz/diagnostics/activation_statistics.h"
+#include "lipschitz/diagnostics/jacobian_spectrum.h"
 #include "lipschitz/diagnostics/layer_gradients.h"
+#include "lipschitz/diagnostics/linearisation.h"
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/diagnostics/weight_spectrum.h"
 #include "lipschitz/layers/constraint.h"
@@ -131,12 +133,50 @@ TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
     options.steps = 5;
     const auto measured = MeasureTightness(network, images_, options);
     const Cells line = Line(*report, NormName(norm));
-    ASSERT_EQ(line.size(), 4u);
+    ASSERT_EQ(line.size(), 6u);
     EXPECT_GE(Number(line[1]), measured->proven);
     EXPECT_NEAR(Number(line[1]) / measured->proven, 1, 1e-8);
     EXPECT_NEAR(Number(line[2]) / measured->lower.value, 1, 1e-3);
     EXPECT_NEAR(Number(line[3]) / measured->tightness, 1, 1e-3);
+    const at::Tensor& local = measured->lower.local;
+    EXPECT_NEAR(Number(line[4]) / local.min().item<double>(), 1, 1e-3);
+    EXPECT_NEAR(Number(line[5]) / local.median().item<double>(), 1, 1e-3);
   }
+  const auto jacobian = JacobianSingularValues(ForwardOf(network), images_);
+  ASSERT_TRUE(jacobian.ok()) << jacobian.status();
+  ASSERT_EQ(jacobian->values.size(1), 3);
+  for (const auto& [name, index] :
+       {std::pair("largest", 0), std::pair("median", 1),
+        std::pair("least", 2)}) {
+    const Cells line = Line(*report, std::string(name) + " singular value");
+    ASSERT_EQ(line.size(), 6u);
+    const at::Tensor column = jacobian->values.select(1, index);
+    EXPECT_NEAR(Number(line[3]), column.min().item<double>(), 1e-3);
+    EXPECT_NEAR(Number(line[4]), column.median().item<double>(), 1e-3);
+    EXPECT_NEAR(Number(line[5]), column.max().item<double>(), 1e-3);
+  }
+}
+
+TEST_F(Inspection, CountsUnitsThatAreNeverOrAlwaysActive) {
+  config_.activation = ActivationSpec::Relu();
+  torch::manual_seed(3);
+  auto network = MakeMlp(config_);
+  ASSERT_TRUE(network.ok()) << network.status();
+  {
+    // Of the eight units of the first layer three are always active, one never.
+    const torch::NoGradGuard no_grad;
+    const at::Tensor bias = (*network)->named_parameters()["linear1.bias"];
+    bias.zero_();
+    bias.narrow(0, 0, 3).fill_(100);
+    bias.narrow(0, 3, 1).fill_(-100);
+  }
+  ASSERT_TRUE(SaveModel(Path("m.lip"), config_, *network, {}).ok());
+  const auto report = MakeInspection(Settings());
+  ASSERT_TRUE(report.ok()) << report.status();
+  const Cells line = Line(*report, "activation1");
+  ASSERT_EQ(line.size(), 9u);
+  EXPECT_EQ(Number(line[7]), 7.0 / 8);
+  EXPECT_EQ(Number(line[8]), 3.0 / 8);
 }
 
 TEST_F(Inspection, RandomInputsAreInTheStatedRange) {
@@ -173,9 +213,9 @@ TEST_F(Inspection, OfAPlaneIsExactToo) {
   ASSERT_TRUE(report.ok()) << report.status();
   for (const std::string norm : {"l2", "linf"}) {
     const Cells line = Line(*report, norm);
-    ASSERT_EQ(line.size(), 5u);
-    EXPECT_LE(Number(line[2]), Number(line[4]) * 1.001);
-    EXPECT_LE(Number(line[4]), Number(line[1]));
+    ASSERT_EQ(line.size(), 7u);
+    EXPECT_LE(Number(line[2]), Number(line[6]) * 1.001);
+    EXPECT_LE(Number(line[6]), Number(line[1]));
   }
 }
 
@@ -188,15 +228,17 @@ std::vector<std::pair<double, double>> PointsOf(
   return points;
 }
 
-TEST_F(Inspection, TheFigureShowsGradientsAndSpectra) {
+TEST_F(Inspection, TheFigureShowsWhatIsMeasured) {
   auto model = LoadModel(Path("m.lip"));
   LayerImpl& network = *model->network;
   const auto gradients = LayerGradients(
       network, images_, network.forward(images_).detach().argmax(1));
   const auto spectra = WeightSpectra(network);
-  const experiments::Figure figure =
-      tools::InspectionFigure("m", *gradients, *spectra);
-  ASSERT_EQ(figure.panels.size(), 2u);
+  const auto statistics = CollectActivationStatistics(network, images_);
+  const auto jacobian = JacobianSingularValues(ForwardOf(network), images_);
+  const experiments::Figure figure = tools::InspectionFigure(
+      "m", {*gradients, *spectra, *statistics, *jacobian});
+  ASSERT_EQ(figure.panels.size(), 4u);
   ASSERT_EQ(figure.panels[0].series.size(), 3u);
   const auto mean = PointsOf(figure.panels[0].series[0]);
   ASSERT_EQ(mean.size(), gradients->size());
@@ -217,6 +259,23 @@ TEST_F(Inspection, TheFigureShowsGradientsAndSpectra) {
     EXPECT_EQ(stair.back().first, 1.0);
     for (const auto& [x, y] : stair) EXPECT_NEAR(y, std::cbrt(3.0), 1e-3);
   }
+  // From the largest to the smallest, over [0, 1].
+  const auto expect_descending = [](const experiments::Series& series,
+                                    const at::Tensor& values) {
+    const auto stair = PointsOf(series);
+    ASSERT_EQ(stair.size(), 2u * values.numel());
+    EXPECT_EQ(stair.front().first, 0.0);
+    EXPECT_EQ(stair.back().first, 1.0);
+    EXPECT_NEAR(stair.front().second, values.max().item<double>(), 1e-12);
+    EXPECT_NEAR(stair.back().second, values.min().item<double>(), 1e-12);
+    for (size_t i = 1; i < stair.size(); ++i) {
+      EXPECT_LE(stair[i].second, stair[i - 1].second);
+    }
+  };
+  ASSERT_EQ(figure.panels[2].series.size(), 1u);
+  expect_descending(figure.panels[2].series[0], jacobian->values);
+  ASSERT_EQ(figure.panels[3].series.size(), 2u);
+  expect_descending(figure.panels[3].series[1], (*statistics)[1].moved);
 }
 
 TEST_F(Inspection, TheFigureTakesPowersOfTenForDecayAlone) {
@@ -230,7 +289,7 @@ TEST_F(Inspection, TheFigureTakesPowersOfTenForDecayAlone) {
     return layers;
   };
   const auto is_logarithmic = [&](const std::vector<double>& means) {
-    return tools::InspectionFigure("m", gradients(means), {})
+    return tools::InspectionFigure("m", {gradients(means), {}, {}, {}})
         .panels[0]
         .y.logarithmic;
   };
@@ -241,7 +300,8 @@ TEST_F(Inspection, TheFigureTakesPowersOfTenForDecayAlone) {
   WeightSpectrum largest;
   largest.values = at::full({1}, 0.9, at::kDouble);
   largest.complete = false;
-  const auto panel = tools::InspectionFigure("m", {}, {largest}).panels[1];
+  const auto panel =
+      tools::InspectionFigure("m", {{}, {largest}, {}, {}}).panels[1];
   ASSERT_EQ(panel.series.size(), 1u);
   EXPECT_EQ(PointsOf(panel.series[0]),
             (std::vector<std::pair<double, double>>{{0.0, 0.9}, {1.0, 0.9}}));

@@ -116,7 +116,7 @@ absl::Status Estimate(experiments::ProgressDisplay& display, Report* report) {
   }
   report->estimate = *std::move(estimate);
   report->estimate_seconds = SecondsSince(begin);
-  display.EndRun(absl::StrCat("at least ", EstimateText(*report)));
+  display.EndRun(EstimateText(*report));
   return absl::OkStatus();
 }
 

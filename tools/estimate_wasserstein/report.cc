@@ -1,5 +1,6 @@
 #include "tools/estimate_wasserstein/report.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,9 @@ namespace lipschitz::tools {
 namespace {
 
 using experiments::Json;
+
+// Below it the central limit theorem is not yet relied on.
+constexpr int64_t kFewSamples = 30;
 
 // How the samples of one side were used.
 struct Counts {
@@ -95,10 +99,12 @@ Json ExactJson(const Report& report) {
 
 std::string EstimateText(const Report& report) {
   const WassersteinEstimate& estimate = report.estimate;
-  const std::string value = NineDigits(estimate.estimate.value);
-  if (!estimate.held_out) return value;
-  return absl::StrCat(value, " (", PercentText(report.config.confidence),
-                      " interval ", IntervalText(estimate), ")");
+  const std::string value =
+      absl::StrCat("at least ", NineDigits(estimate.estimate.value));
+  if (!estimate.held_out) return value + " on these samples";
+  return absl::StrCat(value, " on the held-out samples; ",
+                      PercentText(report.config.confidence), " interval ",
+                      IntervalText(estimate));
 }
 
 std::string ReportTable(const Report& report) {
@@ -115,9 +121,17 @@ std::string ReportTable(const Report& report) {
   if (estimate.held_out) {
     add(PercentText(confidence) + " interval", IntervalText(estimate));
     table.notes.push_back(absl::StrCat(
-        "With ", PercentText((1.0 + confidence) / 2.0),
+        "The bound itself is one on W1 of the held-out samples. With ",
+        PercentText((1.0 + confidence) / 2.0),
         " confidence, W1 of the distributions is at least the interval's lower "
         "end."));
+    const int64_t fewest = std::min(estimate.p_samples, estimate.q_samples);
+    if (fewest < kFewSamples) {
+      table.notes.push_back(absl::StrCat(
+          "Only ", fewest,
+          " samples of a side were held out: the confidence is right where the "
+          "critic's values are close to a normal distribution."));
+    }
   } else {
     table.notes.push_back(
         "No samples were held out (--test_share=0): this is no statement about "

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -61,32 +63,48 @@ Panel GradientPanel(const std::vector<LayerGradient>& gradients) {
   return panel;
 }
 
-Panel SpectrumPanel(const std::vector<WeightSpectrum>& spectra) {
+// A stair from the largest value to the smallest, each over its share.
+void DrawDescending(const at::Tensor& values, Series* series) {
+  if (!values.defined()) return;
+  const at::Tensor sorted =
+      std::get<0>(values.flatten().to(at::kDouble).sort(0, true)).contiguous();
+  const int64_t count = sorted.numel();
+  const double* const begin = sorted.data_ptr<double>();
+  for (int64_t i = 0; i < count; ++i) {
+    for (const int64_t end : {i, i + 1}) {
+      series->x.push_back(static_cast<double>(end) /
+                          static_cast<double>(count));
+      series->y.push_back(begin[i]);
+    }
+  }
+}
+
+Panel SharePanel(const char* title, const char* unit) {
   Panel panel;
-  panel.title = "Singular values of the weights";
+  panel.title = title;
   panel.x = {"share of them", 0.0, 1.0};
-  panel.y = {"singular value"};
+  panel.y = {unit};
+  return panel;
+}
+
+const char* NextColour(const Panel& panel) {
+  return kColours[panel.series.size() % kColours.size()];
+}
+
+Panel SpectrumPanel(const std::vector<WeightSpectrum>& spectra) {
+  Panel panel = SharePanel("Singular values of the weights", "singular value");
   for (const WeightSpectrum& spectrum : spectra) {
     Series series;
     series.label = absl::StrCat(spectrum.layer, " (", spectrum.constraint, ")");
-    series.colour = kColours[panel.series.size() % kColours.size()];
-    const at::Tensor values = spectrum.values.to(at::kDouble).contiguous();
-    const int64_t count = values.numel();
-    const double* const begin = values.data_ptr<double>();
-    if (!spectrum.complete && count > 0) {
+    series.colour = NextColour(panel);
+    if (!spectrum.complete && spectrum.values.numel() > 0) {
       // No more is known than how large the largest is.
+      const double largest = spectrum.values.max().item<double>();
       series.style = LineStyle::kDotted;
       series.x = {0.0, 1.0};
-      series.y = {begin[0], begin[0]};
+      series.y = {largest, largest};
     } else {
-      for (int64_t i = 0; i < count; ++i) {
-        // Each value over its share, as a stair.
-        for (const int64_t end : {i, i + 1}) {
-          series.x.push_back(static_cast<double>(end) /
-                             static_cast<double>(count));
-          series.y.push_back(begin[i]);
-        }
-      }
+      DrawDescending(spectrum.values, &series);
     }
     panel.series.push_back(std::move(series));
   }
@@ -94,17 +112,48 @@ Panel SpectrumPanel(const std::vector<WeightSpectrum>& spectra) {
   return panel;
 }
 
+Panel JacobianPanel(const JacobianSpectrum& jacobian) {
+  Panel panel = SharePanel("Singular values of the Jacobian", "singular value");
+  Series series;
+  series.label =
+      jacobian.exact ? "all, of all inputs" : "largest ones, of all inputs";
+  series.colour = NextColour(panel);
+  DrawDescending(jacobian.values, &series);
+  panel.series = {std::move(series)};
+  ShowFromZero(&panel);
+  return panel;
+}
+
+Panel ActivityPanel(const std::vector<ActivationStatistics>& statistics) {
+  Panel panel = SharePanel("Units at work", "share of inputs");
+  panel.y.maximum = 1.05;
+  for (const ActivationStatistics& activation : statistics) {
+    Series series;
+    series.label =
+        absl::StrCat(activation.layer, " (", activation.activation.Name(), ")");
+    series.colour = NextColour(panel);
+    DrawDescending(ActiveShare(activation), &series);
+    panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
 }  // namespace
 
+const at::Tensor& ActiveShare(const ActivationStatistics& statistics) {
+  return statistics.moved.defined() ? statistics.moved : statistics.positive;
+}
+
 Figure InspectionFigure(const std::string& title,
-                        const std::vector<LayerGradient>& gradients,
-                        const std::vector<WeightSpectrum>& spectra) {
+                        const LayerMeasurements& measured) {
   Figure figure;
   figure.title = title;
   figure.columns = 2;
   figure.legend_below = true;
   figure.panel_width = 420;
-  figure.panels = {GradientPanel(gradients), SpectrumPanel(spectra)};
+  figure.panels = {
+      GradientPanel(measured.gradients), SpectrumPanel(measured.spectra),
+      JacobianPanel(measured.jacobian), ActivityPanel(measured.statistics)};
   return figure;
 }
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -21,7 +23,9 @@
 #include "lipschitz/data/random.h"
 #include "lipschitz/diagnostics/activation_statistics.h"
 #include "lipschitz/diagnostics/exact_lipschitz.h"
+#include "lipschitz/diagnostics/jacobian_spectrum.h"
 #include "lipschitz/diagnostics/layer_gradients.h"
+#include "lipschitz/diagnostics/linearisation.h"
 #include "lipschitz/diagnostics/lipschitz_lower_bound.h"
 #include "lipschitz/diagnostics/weight_spectrum.h"
 #include "lipschitz/layers/chain.h"
@@ -35,6 +39,9 @@ namespace lipschitz::tools {
 namespace {
 
 constexpr char kRangeKey[] = "input_range";
+
+// A unit that is positive on a smaller share of the inputs counts as dead.
+constexpr double kUndead = 0.01;
 
 struct Inputs {
   at::Tensor x;  // (n, input_dim), of the model's type
@@ -121,14 +128,13 @@ std::string Aligned(const std::vector<Row>& rows) {
   return text;
 }
 
-struct LayerMeasurements {
-  std::vector<LayerGradient> gradients;
-  std::vector<WeightSpectrum> spectra;
-  std::vector<ActivationStatistics> statistics;
-};
+// Of the Jacobian's singular values, where it has too many for all of them.
+constexpr int64_t kLargestValues = 16;
+constexpr int64_t kMostValues = 64;
 
 absl::StatusOr<LayerMeasurements> MeasureLayers(LayerImpl& network,
-                                                const at::Tensor& x) {
+                                                const at::Tensor& x,
+                                                int64_t outputs) {
   LIPSCHITZ_ASSIGN_OR_RETURN(const at::Tensor targets,
                              CatchTorch("the model", [&]() -> at::Tensor {
                                return network.forward(x).detach().argmax(1);
@@ -139,6 +145,13 @@ absl::StatusOr<LayerMeasurements> MeasureLayers(LayerImpl& network,
   LIPSCHITZ_ASSIGN_OR_RETURN(measured.spectra, WeightSpectra(network));
   LIPSCHITZ_ASSIGN_OR_RETURN(measured.statistics,
                              CollectActivationStatistics(network, x));
+  JacobianSpectrumOptions options;
+  if (std::min(outputs, x.size(1)) > kMostValues) {
+    options.count = kLargestValues;
+  }
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      measured.jacobian,
+      JacobianSingularValues(ForwardOf(network), x, options));
   return measured;
 }
 
@@ -148,14 +161,13 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
   for (const WeightSpectrum& spectrum : measured.spectra) {
     singular[spectrum.layer] = spectrum;
   }
-  std::map<std::string, double> active;
+  std::map<std::string, const ActivationStatistics*> activations;
   for (const ActivationStatistics& activation : measured.statistics) {
-    const at::Tensor& share =
-        activation.moved.defined() ? activation.moved : activation.positive;
-    active[activation.layer] = share.mean().item<double>();
+    activations[activation.layer] = &activation;
   }
   std::vector<Row> rows = {{"layer", "K l2", "K linf", "sigma min", "sigma max",
-                            "grad mean", "grad min", "grad max", "active"}};
+                            "grad mean", "grad min", "grad max", "active",
+                            "undead", "always"}};
   const std::vector<NamedLayer> chain = ChainOf(network);
   for (size_t i = 0; i <= chain.size(); ++i) {
     const LayerGradient& gradient = measured.gradients[i];
@@ -176,9 +188,36 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
     row.push_back(Short(gradient.mean));
     row.push_back(Short(gradient.min));
     row.push_back(Short(gradient.max));
-    const auto share = active.find(gradient.layer);
-    row.push_back(share == active.end() ? "" : Short(share->second));
+    const auto found = activations.find(gradient.layer);
+    if (found != activations.end()) {
+      const ActivationStatistics& activation = *found->second;
+      row.push_back(Short(ActiveShare(activation).mean().item<double>()));
+      if (!activation.moved.defined()) {
+        row.push_back(Short(activation.UndeadRate(kUndead)));
+        row.push_back(Short(activation.UndeadRate(1.0)));
+      }
+    }
     rows.push_back(row);
+  }
+  return Aligned(rows);
+}
+
+// Of the singular values of the Jacobian at every input.
+std::string JacobianTable(const JacobianSpectrum& jacobian) {
+  const at::Tensor values = jacobian.values;
+  std::vector<Row> rows = {
+      {"jacobian, over inputs", "least", "median", "largest"}};
+  const auto add = [&](const std::string& name, const at::Tensor& column) {
+    rows.push_back({name, Short(column.min().item<double>()),
+                    Short(column.median().item<double>()),
+                    Short(column.max().item<double>())});
+  };
+  add("largest singular value", values.select(1, 0));
+  add(jacobian.exact ? "median singular value"
+                     : absl::StrCat("median of the largest ", values.size(1)),
+      std::get<0>(values.median(1)));
+  if (jacobian.exact) {
+    add("least singular value", values.select(1, values.size(1) - 1));
   }
   return Aligned(rows);
 }
@@ -186,7 +225,8 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
 absl::StatusOr<std::string> NetworkTable(LayerImpl& network,
                                          const Inputs& inputs,
                                          const InspectSettings& settings) {
-  std::vector<Row> rows = {{"network", "proven K", "lower bound", "tightness"}};
+  std::vector<Row> rows = {{"network", "proven K", "lower bound", "tightness",
+                            "local min", "local median"}};
   const bool small = inputs.x.size(1) <= 2;
   if (small) rows[0].push_back("exact");
   for (const Norm norm : {Norm::kL2, Norm::kLinf}) {
@@ -197,8 +237,12 @@ absl::StatusOr<std::string> NetworkTable(LayerImpl& network,
     options.seed = settings.seed;
     LIPSCHITZ_ASSIGN_OR_RETURN(const LipschitzTightness measured,
                                MeasureTightness(network, inputs.x, options));
-    Row row = {NormName(norm), NineDigitsUp(measured.proven),
-               Short(measured.lower.value), Short(measured.tightness)};
+    Row row = {NormName(norm),
+               NineDigitsUp(measured.proven),
+               Short(measured.lower.value),
+               Short(measured.tightness),
+               Short(measured.lower.local.min().item<double>()),
+               Short(measured.lower.local.median().item<double>())};
     if (small) {
       ExactLipschitzOptions exact;
       exact.norm = norm;
@@ -234,19 +278,20 @@ absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings) {
     absl::StrAppend(&text, "  ", name, ": ", value, "\n");
   }
   absl::StrAppend(&text, "inputs: ", inputs.description, "\n\n");
-  const auto measured = MeasureLayers(network, inputs.x);
+  const auto measured =
+      MeasureLayers(network, inputs.x, OutputDim(model.config));
   if (!measured.ok()) return WithContext(measured.status(), settings.model);
   const auto layers = LayerTable(network, *measured);
   if (!layers.ok()) return WithContext(layers.status(), settings.model);
   const auto whole = NetworkTable(network, inputs, settings);
   if (!whole.ok()) return WithContext(whole.status(), settings.model);
-  absl::StrAppend(&text, *layers, "\n", *whole);
+  absl::StrAppend(&text, *layers, "\n", JacobianTable(measured->jacobian), "\n",
+                  *whole);
   if (!settings.figure.empty()) {
     const size_t name = settings.model.rfind('/') + 1;
     LIPSCHITZ_RETURN_IF_ERROR(experiments::DrawFigure(
         settings.figure,
-        InspectionFigure(settings.model.substr(name), measured->gradients,
-                         measured->spectra)));
+        InspectionFigure(settings.model.substr(name), *measured)));
   }
   return text;
 }

@@ -20,8 +20,7 @@ struct InspectSettings {
   // Of each ascent of the lower bounds.
   int steps = 30;
   uint64_t seed = 0;
-  // Path of a .png or .svg file that takes the gradients and the singular
-  // values as a figure (InspectionFigure); empty: none.
+  // Path of a .png or .svg file that takes InspectionFigure; empty: none.
   std::string figure;
 };
 
@@ -36,11 +35,16 @@ struct InspectSettings {
 //   active             the mean over units of the share of inputs on which the
 //                      unit is moved (activations that sort), is the largest
 //                      (maxout) or is positive (others)
+//   undead, always     of the others: the share of units that are positive on
+//   at
+//                      least 1 % of the inputs, and on every one
 //
-// and for l2 and linf the network's proven constant, the lower bound found by
-// search (LipschitzLowerBound) and their ratio; for networks of one or two
-// inputs the constant itself. Then the figure is drawn. Errors name the file or
-// the layer at fault.
+// the singular values of the network's Jacobian at the inputs (all of them, or
+// the largest 16 where there are more than 64), and for l2 and linf the
+// network's proven constant, the lower bound found by search
+// (LipschitzLowerBound), their ratio, and the least and median of the bounds
+// found around each input; for networks of one or two inputs the constant
+// itself. Then the figure is drawn. Errors name the file or the layer at fault.
 absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings);
 
 }  // namespace lipschitz::tools

@@ -46,6 +46,8 @@ Json Result(const std::string& path) {
   Json record = ReadJson(path);
   if (record.is_object()) {
     record.erase("wall_seconds");
+    record.erase("run_seconds");
+    record.erase("peak_memory_mib");
     record.erase("environment");
   }
   return record;

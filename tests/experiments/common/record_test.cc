@@ -49,6 +49,8 @@ Record Example() {
   record.config = {{"version", 1}, {"steps", 200}};
   record.environment = {{"libtorch", "1.13.1"}, {"threads", 1}};
   record.wall_seconds = 12.25;
+  record.run_seconds = 20.5;
+  record.peak_memory_mib = 300.0;
   return record;
 }
 
@@ -94,16 +96,20 @@ TEST(RecordTest, EverythingSurvivesTheFile) {
   EXPECT_EQ(read->config, record.config);
   EXPECT_EQ(read->environment, record.environment);
   EXPECT_EQ(read->wall_seconds, record.wall_seconds);
+  EXPECT_EQ(read->run_seconds, record.run_seconds);
+  EXPECT_EQ(read->peak_memory_mib, record.peak_memory_mib);
+  EXPECT_EQ(read->cost_seconds(), 20.5);
   EXPECT_FALSE(read->ok());
 }
 
 TEST(RecordTest, KeysAreThoseOfTheDesignInItsOrder) {
   const Json json = Example().ToJson();
-  EXPECT_THAT(Keys(json),
-              ElementsAre("schema", "experiment", "slug", "variant", "preset",
-                          "dataset", "seed", "status", "message", "metrics",
-                          "curves", "lipschitz", "history", "config",
-                          "environment", "wall_seconds"));
+  EXPECT_THAT(
+      Keys(json),
+      ElementsAre("schema", "experiment", "slug", "variant", "preset",
+                  "dataset", "seed", "status", "message", "metrics", "curves",
+                  "lipschitz", "history", "config", "environment",
+                  "wall_seconds", "run_seconds", "peak_memory_mib"));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_THAT(Keys(json["variant"]), ElementsAre("constraint", "activation"));
   EXPECT_THAT(Keys(json["lipschitz"]),
@@ -240,6 +246,16 @@ TEST(ReadRecordTest, EveryMissingKeyIsAnErrorThatNamesIt) {
   }
 }
 
+TEST(ReadRecordTest, RecordsOfEarlierProgramsLackTheCostOfTheWholeRun) {
+  Json json = Example().ToJson();
+  json.erase("run_seconds");
+  json.erase("peak_memory_mib");
+  const auto record = Record::FromJson(json);
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->cost_seconds(), record->wall_seconds);
+  EXPECT_EQ(record->ToJson(), json);
+}
+
 TEST(ReadRecordTest, EveryValueOfTheWrongKindIsAnErrorThatNamesItsKey) {
   const std::string path = Folder() + "/x.json";
   const std::vector<std::pair<std::string, std::vector<Json>>> wrong = {
@@ -258,6 +274,8 @@ TEST(ReadRecordTest, EveryValueOfTheWrongKindIsAnErrorThatNamesItsKey) {
       {"config", {1, "text", Json(), Json::array()}},
       {"environment", {1, "text", Json(), Json::array()}},
       {"wall_seconds", {"12", true, Json::array()}},
+      {"run_seconds", {"12", true, Json::array()}},
+      {"peak_memory_mib", {"12", true, Json::array()}},
   };
   // All but the schema, which has a test of its own.
   ASSERT_EQ(wrong.size() + 1, Example().ToJson().size());

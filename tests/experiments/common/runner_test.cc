@@ -104,6 +104,9 @@ void ExpectFullRecord(const Record& record) {
   EXPECT_EQ(record.environment["threads"], 1);
   EXPECT_EQ(record.environment["device"], "cpu");
   EXPECT_EQ(record.wall_seconds, 123.5);
+  // A training of 123.5 seconds that was resumed and ended now.
+  EXPECT_EQ(record.run_seconds, 123.5);
+  EXPECT_GT(record.peak_memory_mib, 5.0);
 }
 
 TEST(RunTasksTest, WritesWhatARunFound) {
@@ -430,17 +433,37 @@ TEST(ResumeTest, RunsAgainWhenItFailed) {
             1);
 }
 
-TEST(ResumeTest, RunsAgainWhenTheRecordIsBroken) {
-  const auto executions_with = [](const std::string& content) {
-    return ExecutionsAfter([&](FakeExperiment*, CommonSettings*) {
-      EXPECT_TRUE(
-          WriteFileAtomically(RecordPath(Folder(), "fake", "a", 0), content)
-              .ok());
-    });
-  };
-  EXPECT_EQ(executions_with(""), 1);
-  EXPECT_EQ(executions_with("{\"schema\": 1, \"exper"), 1);
-  EXPECT_EQ(executions_with("{\"schema\": 2}"), 1);
+// It may be of a newer program, or all that is left of a long run.
+TEST(ResumeTest, WhatIsNoRecordIsNamedAndLeftAlone) {
+  const std::string path = RecordPath(Folder(), "fake", "a", 0);
+  for (const std::string content :
+       {"", "{\"schema\": 1, \"exper", "{\"schema\": 2}"}) {
+    ASSERT_TRUE(WriteFileAtomically(path, content).ok());
+    for (const bool resume : {true, false}) {
+      int at_its_place = 0;
+      int other = 0;
+      FakeExperiment experiment;
+      experiment.runs = {CountingRun("a", &at_its_place),
+                         CountingRun("b", &other)};
+      CommonSettings settings = Settings();
+      settings.resume = resume;
+      std::filesystem::remove(RecordPath(Folder(), "fake", "b", 0));
+      ::testing::internal::CaptureStderr();
+      std::vector<Task> tasks;
+      for (const Run& run : experiment.runs) {
+        tasks.push_back({&experiment, run, settings.preset, settings.seed});
+      }
+      ProgressDisplay display(ProgressMode::kLines, stderr);
+      const auto result = RunTasks(tasks, settings, display, nullptr);
+      const std::string printed = ::testing::internal::GetCapturedStderr();
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(at_its_place, 0);
+      EXPECT_EQ(other, 1);
+      EXPECT_EQ(result->failed, 1);
+      EXPECT_THAT(printed, HasSubstr(path));
+      EXPECT_EQ(*ReadFile(path), content);
+    }
+  }
 }
 
 TEST(StopTest, BeforeARunKeepsTheEarlierRecords) {

@@ -89,6 +89,12 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
     ExpectAllOnes(trained, is_critic ? 1 : 0);
     EXPECT_LE(metric("keeping_deviation_initial"), 1e-4);
     EXPECT_LE(metric("keeping_deviation_trained"), 1e-4);
+    // In float32: not zero, and within the same allowance.
+    for (const char* when : {"initial", "trained"}) {
+      const double own = metric(std::string("keeping_deviation_own_") + when);
+      EXPECT_GT(own, 1e-9);
+      EXPECT_LE(own, 1e-4);
+    }
     if (is_critic) {
       EXPECT_NEAR(metric("input_gradient_expected"), 0.5, 1e-12);
       EXPECT_NEAR(metric("input_gradient_initial"), 0.5, 0.3);

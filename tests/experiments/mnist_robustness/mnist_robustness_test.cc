@@ -79,17 +79,20 @@ TEST(MnistRobustness, BadFlagsAndMissingDataExitWithTwo) {
   const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
   for (const std::string flag :
        {"--norm=l7", "--norm=l1", "--model=nothing",
-        "--model=stiefel_maxmin,nothing", "--hidden=3,x", "--hidden=3,4",
-        "--epochs=-1", "--held_out=100000", "--shift=28", "--shift=-1"}) {
+        "--model=stiefel_maxmin,nothing", "--hidden=3,x", "--epochs=-1",
+        "--held_out=100000", "--held_out=100", "--shift=28", "--shift=-1"}) {
     const ProcessResult run =
         RunProgram({flag, "--data_dir=" + data, "--results_dir=" + results});
-    // What only the images tell.
-    if (flag == "--held_out=100000" || flag == "--shift=28") {
-      EXPECT_NE(run.exit_status, 0) << flag;
-    } else {
-      EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;
-    }
+    EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;
   }
+  // MaxMin takes pairs.
+  const ProcessResult odd =
+      RunProgram({"--model=stiefel_maxmin", "--hidden=3,4",
+                  "--data_dir=" + data, "--results_dir=" + results});
+  EXPECT_EQ(odd.exit_status, 2) << odd.standard_error;
+  EXPECT_NE(odd.standard_error.find("hidden layer 1"), std::string::npos)
+      << odd.standard_error;
+  EXPECT_FALSE(std::filesystem::exists(results + "/records"));
   const ProcessResult missing =
       RunProgram({"--dataset=cifar10", "--data_dir=" + NewFolder("nothing"),
                   "--results_dir=" + results});

@@ -196,6 +196,13 @@ TEST_F(Files, ReadingAFolderIsAnError) {
                         {folder_, "directory"}));
 }
 
+TEST_F(Files, ReadingADeviceIsAnErrorAndEnds) {
+  for (const std::string device : {"/dev/zero", "/dev/null"}) {
+    EXPECT_TRUE(FailsWith(ReadFile(device), StatusCode::kInvalidArgument,
+                          {device, "device"}));
+  }
+}
+
 TEST_F(Files, ReadingAMissingFileIsNotFound) {
   EXPECT_TRUE(FailsWith(ReadFile(Path("missing")), StatusCode::kNotFound,
                         {Path("missing"), "No such file"}));

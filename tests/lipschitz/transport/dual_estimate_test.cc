@@ -3,9 +3,11 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -179,10 +181,54 @@ TEST(DualEstimateTest, StandardErrorIsThatOfADifferenceOfMeans) {
   const at::Tensor p = torch::tensor({{0.f}, {2.f}, {4.f}});
   const at::Tensor q = torch::tensor({{1.f}, {2.f}});
   // Variances 4 and 1/2 of the samples themselves: the factor 2 cancels.
-  EXPECT_NEAR(Estimate(*critic, p, q).standard_error,
-              std::sqrt(4.0 / 3 + 0.5 / 2), 1e-9);
-  EXPECT_EQ(
-      Estimate(*critic, p.slice(0, 0, 1), q.slice(0, 0, 1)).standard_error, 0);
+  const DualEstimate estimate = Estimate(*critic, p, q);
+  EXPECT_NEAR(estimate.standard_error, std::sqrt(4.0 / 3 + 0.5 / 2), 1e-9);
+  // Welch: (a + b)² / (a² / 2 + b² / 1), a = 4/3, b = 1/4.
+  EXPECT_NEAR(estimate.degrees_of_freedom,
+              std::pow(4.0 / 3 + 0.25, 2) /
+                  (std::pow(4.0 / 3, 2) / 2 + std::pow(0.25, 2)),
+              1e-9);
+}
+
+TEST(DualEstimateTest, OneSampleSaysNothingAboutItsDistribution) {
+  Linear critic = Affine(Matrix({{2}}));
+  const at::Tensor many = torch::tensor({{0.f}, {2.f}, {4.f}});
+  const at::Tensor one = torch::tensor({{1.f}});
+  for (const auto& [p, q] :
+       {std::pair(one, one), std::pair(many, one), std::pair(one, many)}) {
+    const DualEstimate estimate = Estimate(*critic, p, q);
+    EXPECT_TRUE(std::isfinite(estimate.value));
+    const Interval interval = IntervalOf(estimate, 0.95);
+    EXPECT_EQ(interval.lower, -std::numeric_limits<double>::infinity());
+    EXPECT_EQ(interval.upper, std::numeric_limits<double>::infinity());
+  }
+}
+
+// Samples of one distribution: W1 is 0, and a lower end above it is an error
+// that may happen to 2.5 % of the intervals.
+TEST(DualEstimateTest, IntervalCoversTheTruthWithFewSamples) {
+  Linear critic = Affine(Matrix({{1}}));
+  const double confidence = 0.95;
+  for (const int64_t n : {2, 3, 5, 20}) {
+    for (const int64_t m : {int64_t{2}, n}) {
+      torch::manual_seed(1000 * n + m);
+      constexpr int kTrials = 2000;
+      int above = 0;
+      for (int i = 0; i < kTrials; ++i) {
+        const Interval interval = IntervalOf(
+            Estimate(*critic, torch::randn({n, 1}), torch::randn({m, 1})),
+            confidence);
+        if (interval.lower > 0) ++above;
+      }
+      // Within four standard deviations of 2.5 %, or below: Welch's degrees of
+      // freedom err to the safe side with the fewest samples.
+      EXPECT_LE(above, 0.025 * kTrials + 4 * std::sqrt(0.025 * kTrials))
+          << n << " " << m;
+      if (n == 20 && m == n) {
+        EXPECT_GE(above, 0.025 * kTrials - 4 * std::sqrt(0.025 * kTrials));
+      }
+    }
+  }
 }
 
 TEST(DualEstimateTest, ConstantCriticGivesZero) {

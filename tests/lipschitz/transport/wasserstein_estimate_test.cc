@@ -131,9 +131,10 @@ TEST(EstimateWasserstein, FindsTranslations) {
   EXPECT_EQ(estimated->p_samples, 4000);
   EXPECT_NEAR(estimated->estimate.value, 2.0, 0.1);
   EXPECT_GT(estimated->estimate.standard_error, 0.0);
-  // 1.959964: the 97.5 % point of the normal distribution.
-  EXPECT_NEAR(estimated->upper - estimated->lower,
-              2 * 1.959964 * estimated->estimate.standard_error, 1e-6);
+  // 1.96: the 97.5 % point of Student's distribution with so many degrees.
+  EXPECT_NEAR((estimated->upper - estimated->lower) /
+                  estimated->estimate.standard_error,
+              2 * 1.96, 2e-3);
   EXPECT_LE(estimated->lower, 2.0);
 }
 
@@ -367,6 +368,12 @@ TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
                         {"test_share", "-0.1"}));
   EXPECT_TRUE(FailsWith(with([](auto& c) { c.test_share = 0.01; }), invalid,
                         {"P", "20 samples are too few"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.test_share = 0.05; }), invalid,
+                        {"P has 1 held-out sample", "two of each side"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.learning_rate = -1.0; }), invalid,
+                        {"learning_rate", "-1"}));
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.learning_rate = NAN; }), invalid,
+                        {"learning_rate", "nan"}));
   EXPECT_TRUE(
       FailsWith(with([](auto& c) { c.batch_size = -1; }), invalid, {"-1"}));
   EXPECT_TRUE(FailsWith(with([](auto& c) { c.confidence = 1.0; }), invalid,

@@ -61,12 +61,12 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
     // The paper's preset where it was run: a critic has to be large to learn
     // images by heart.
     const Json same_samples = {{"samples", "same_samples"}};
-    std::vector<VariantMean> means =
+    std::vector<VariantMean> shares =
         MeansOf(OfDataset(paper, dataset), same_samples, "estimate_over_exact");
-    if (means.empty()) {
-      means = MeansOf(part, same_samples, "estimate_over_exact");
+    if (shares.empty()) {
+      shares = MeansOf(part, same_samples, "estimate_over_exact");
     }
-    for (const VariantMean& one : means) {
+    for (const VariantMean& one : shares) {
       same.push_back({absl::StrCat(dataset, ": ", Text(one.summary, 3),
                                    " of the exact distance"),
                       one.summary.mean >= 0.8});

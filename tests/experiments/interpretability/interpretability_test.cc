@@ -10,6 +10,7 @@
 #include "experiments/common/settings.h"
 #include "experiments/interpretability/models.h"
 #include "gtest/gtest.h"
+#include "lipschitz/data/image_dataset.h"
 #include "lipschitz/models/saved_model.h"
 #include "tests/testing/digits.h"
 #include "tests/testing/experiment_program.h"
@@ -23,6 +24,7 @@ using testing::NewFolder;
 using testing::ProcessResult;
 using testing::ReadRecordFiles;
 using testing::RunSmokeOnMnist;
+using testing::SyntheticDigits;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
 
@@ -135,13 +137,16 @@ TEST(Interpretability, BadFlagsExitWithTwo) {
 }
 
 TEST(InterpretedModels, AreTheSameFiveInEveryPreset) {
+  ImageDataset data;
+  data.train = SyntheticDigits(100, 1, 2);
+  data.test = SyntheticDigits(20, 1, 3);
   for (const auto preset :
        {experiments::Preset::kSmoke, experiments::Preset::kQuick,
         experiments::Preset::kPaper}) {
     std::vector<std::string> names;
     for (const auto& model : experiments::InterpretedModels(preset)) {
       names.push_back(model.name);
-      EXPECT_TRUE(model.recipe.Validate().ok());
+      EXPECT_TRUE(model.recipe.Validate(data).ok());
     }
     EXPECT_EQ(names, std::vector<std::string>(
                          {"standard", "dropout", "pgd", "linf", "l2"}));

@@ -41,7 +41,7 @@ TEST(FunctionChain, NamesTheModulesAndKnowsTheirActivations) {
     EXPECT_EQ(chain[i].activation.has_value(), i == 1 || i == 3) << i;
   }
   EXPECT_EQ(chain[1].activation->Name(), ActivationSpec::Relu().Name());
-  EXPECT_EQ(chain[3].activation->slope, 0.3);
+  EXPECT_EQ(chain[3].activation->negative_slope, 0.3);
   torch::Tensor value = torch::randn({4, 5}, torch::kDouble);
   const torch::Tensor expected = network->forward(value);
   for (const NamedFunction& item : chain) value = item.function(value);

@@ -58,14 +58,17 @@ std::string TaskName(const VariantRecords& group) {
 // The largest that occurred, in either state; `type`: "" (float64) or "own_".
 std::string LargestDeviation(const VariantRecords& group,
                              const std::string& type) {
-  double largest = 0.0;
+  double largest = -1.0;
   for (const Record* record : group.ok) {
     for (const char* when : {"initial", "trained"}) {
-      largest = std::max(largest, record->metrics.at(absl::StrCat(
-                                      "keeping_deviation_", type, when)));
+      const auto found =
+          record->metrics.find(absl::StrCat("keeping_deviation_", type, when));
+      // Records of earlier versions lack some.
+      if (found == record->metrics.end()) continue;
+      largest = std::max(largest, found->second);
     }
   }
-  return absl::StrFormat("%.0e", largest);
+  return largest < 0.0 ? "" : absl::StrFormat("%.0e", largest);
 }
 
 Series GradientSeries(const Record& record, const std::string& when) {

@@ -17,27 +17,11 @@ namespace {
 
 constexpr int64_t kPart = 2048;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // The variance of the mean of `values`; infinite for a single value.
 double VarianceOfMean(const torch::Tensor& values) {
-  if (values.numel() < 2) return kInfinity;
+  if (values.numel() < 2) return std::numeric_limits<double>::infinity();
   return values.var(/*unbiased=*/true).item<double>() /
          static_cast<double>(values.numel());
-}
-
-// Welch's, of the sum of two variances of means of n and m values.
-double DegreesOfFreedom(double p, int64_t n, double q, int64_t m) {
-  const double least = static_cast<double>(std::min(n, m) - 1);
-  if (least < 1.0) return 1.0;
-  const double largest = std::max(p, q);
-  if (largest == 0.0) return least;
-  // Of ratios, so that nothing overflows.
-  const double a = p / largest;
-  const double b = q / largest;
-  return (a + b) * (a + b) /
-         (a * a / static_cast<double>(n - 1) +
-          b * b / static_cast<double>(m - 1));
 }
 
 // Of the critic in float64, in parts that bound the memory of a convolutional
@@ -73,12 +57,11 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
     if (estimate.lipschitz_constant == 0.0) return estimate;
     estimate.value = DualWassersteinObjective(on_p, on_q).item<double>() /
                      estimate.lipschitz_constant;
-    const double variance_p = VarianceOfMean(on_p);
-    const double variance_q = VarianceOfMean(on_q);
     estimate.standard_error =
-        std::sqrt(variance_p + variance_q) / estimate.lipschitz_constant;
-    estimate.degrees_of_freedom =
-        DegreesOfFreedom(variance_p, on_p.numel(), variance_q, on_q.numel());
+        std::sqrt(VarianceOfMean(on_p) + VarianceOfMean(on_q)) /
+        estimate.lipschitz_constant;
+    estimate.degrees_of_freedom = static_cast<double>(
+        std::max<int64_t>(std::min(on_p.numel(), on_q.numel()) - 1, 1));
     if (!std::isfinite(estimate.value)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "dual estimate: the critic's mean values are ",

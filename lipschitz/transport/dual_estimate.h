@@ -20,9 +20,8 @@ struct DualEstimate {
   // infinite with a single sample of a side, which says nothing about how they
   // vary.
   double standard_error = 0.0;
-  // Of `standard_error` (B. L. Welch, "The generalization of 'Student's'
-  // problem when several different population variances are involved", 1947);
-  // infinite where it is known exactly.
+  // Of the smaller side's variance, one less than its samples; infinite where
+  // the standard error is known exactly.
   double degrees_of_freedom = std::numeric_limits<double>::infinity();
   // K: the critic's proven constant from the ground norm to |·|.
   double lipschitz_constant = 0.0;
@@ -45,9 +44,12 @@ struct Interval {
 };
 
 // Of the expectation of `estimate.value`, with probability `confidence` in (0,
-// 1): value ± t · standard error, t the quantile of Student's distribution with
-// Welch's degrees of freedom. Exact in the limit of many samples, and close to
-// it with few where the critic's values are normally distributed. With half of
+// 1) or more: value ± t · standard error, t the quantile of Student's
+// distribution with these degrees of freedom. Where the critic's values are
+// normally distributed it covers at least so often with any number of samples
+// (M. R. Mickey and M. B. Brown, "Bounds on the distribution functions of the
+// Behrens-Fisher statistic", 1966; Welch's degrees of freedom would promise too
+// much with two or three on one side), else in the limit of many. With half of
 // the remaining probability for an error, its lower end is a lower bound on W1
 // of the distributions that the samples are from, where the critic does not
 // depend on the samples.

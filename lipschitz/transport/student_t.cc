@@ -43,27 +43,39 @@ double IncompleteBeta(double a, double b, double x) {
   return 1.0 - front * BetaFraction(b, a, 1.0 - x) / b;
 }
 
+// From here on the normal distribution is closer than the rounding below.
+constexpr double kNormal = 1e7;
+
 // P(|T| > t).
 double TwoSidedTail(double t, double degrees) {
-  // From here on the normal distribution is closer than the rounding below.
-  if (degrees > 1e7) return std::erfc(t / std::sqrt(2.0));
+  if (degrees > kNormal) return std::erfc(t / std::sqrt(2.0));
   return IncompleteBeta(degrees / 2.0, 0.5, degrees / (degrees + t * t));
+}
+
+// P(|T| ≤ t).
+double Centre(double t, double degrees) {
+  if (degrees > kNormal) return std::erf(t / std::sqrt(2.0));
+  return IncompleteBeta(0.5, degrees / 2.0, t * t / (degrees + t * t));
 }
 
 }  // namespace
 
 double StudentTQuantile(double confidence, double degrees_of_freedom) {
-  const double tail = 1.0 - confidence;
+  // By what is small, which has all its digits.
+  const auto is_below = [&](double t) {
+    return confidence < 0.5
+               ? Centre(t, degrees_of_freedom) < confidence
+               : TwoSidedTail(t, degrees_of_freedom) > 1.0 - confidence;
+  };
   double low = 0.0;
   double high = 1.0;
-  while (TwoSidedTail(high, degrees_of_freedom) > tail) {
+  while (is_below(high)) {
     low = high;
     high *= 2.0;
   }
-  for (int i = 0; i < 100 && high - low > 1e-12 * high; ++i) {
+  for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
     const double middle = low + (high - low) / 2.0;
-    if (middle <= 0.0) break;
-    (TwoSidedTail(middle, degrees_of_freedom) > tail ? low : high) = middle;
+    (is_below(middle) ? low : high) = middle;
   }
   return high;
 }

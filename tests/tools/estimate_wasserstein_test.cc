@@ -294,9 +294,9 @@ TEST_F(Program, FindsATranslationOfGaussians) {
   // The critic's values have the variance 1, over 300 and 240 samples.
   EXPECT_NEAR(error, std::sqrt(1.0 / 300 + 1.0 / 240), 0.15 * error);
   EXPECT_NEAR(bound, 5.0, 4 * error);
-  // Student's t is above the normal 1.96 by 0.3 % at so many samples.
-  EXPECT_NEAR(result["interval"][0], bound - 1.965 * error, 2e-3 * error);
-  EXPECT_NEAR(result["interval"][1], bound + 1.965 * error, 2e-3 * error);
+  // Student's t with 239 degrees of freedom.
+  EXPECT_NEAR(result["interval"][0], bound - 1.96994 * error, 1e-4 * error);
+  EXPECT_NEAR(result["interval"][1], bound + 1.96994 * error, 1e-4 * error);
   EXPECT_EQ(result["held_out"], true);
   const double constant = result["lipschitz_constant"];
   EXPECT_NEAR(constant, 1.0, 1e-5);

@@ -450,7 +450,7 @@ TEST(ResumeTest, WhatIsNoRecordIsNamedAndLeftAlone) {
       std::filesystem::remove(RecordPath(Folder(), "fake", "b", 0));
       ::testing::internal::CaptureStderr();
       std::vector<Task> tasks;
-      for (const Run& run : experiment.runs) {
+      for (const experiments::Run& run : experiment.runs) {
         tasks.push_back({&experiment, run, settings.preset, settings.seed});
       }
       ProgressDisplay display(ProgressMode::kLines, stderr);

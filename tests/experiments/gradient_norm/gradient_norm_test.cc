@@ -91,7 +91,8 @@ TEST(GradientNorm, WhatKeepsTheNormKeepsItAtEveryDepthAndReluDoesNot) {
     EXPECT_LE(metric("keeping_deviation_trained"), 1e-4);
     // In float32: not zero, and within the same allowance.
     for (const char* when : {"initial", "trained"}) {
-      const double own = metric(std::string("keeping_deviation_own_") + when);
+      const double own =
+          metric((std::string("keeping_deviation_own_") + when).c_str());
       EXPECT_GT(own, 1e-9);
       EXPECT_LE(own, 1e-4);
     }

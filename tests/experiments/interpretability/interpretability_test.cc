@@ -140,6 +140,7 @@ TEST(InterpretedModels, AreTheSameFiveInEveryPreset) {
   ImageDataset data;
   data.train = SyntheticDigits(100, 1, 2);
   data.test = SyntheticDigits(20, 1, 3);
+  data.class_names.assign(10, "digit");
   for (const auto preset :
        {experiments::Preset::kSmoke, experiments::Preset::kQuick,
         experiments::Preset::kPaper}) {

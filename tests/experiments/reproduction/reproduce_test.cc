@@ -202,17 +202,22 @@ TEST(Reproduce, KilledAtAnyMomentAndResumedEndsWithTheSameRecords) {
                            std::chrono::steady_clock::now() - start)
                            .count());
   int killed = 0;
+  int resumed = 0;
   std::string folder = results;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 100 && killed < 20; ++i) {
     // What is done stays done: new folders give the late moments their turn.
     if (RecordFiles(folder).size() >= kFastRuns) folder = NewFolder("results");
     ProcessOptions options;
-    options.kill_after =
-        milliseconds(std::uniform_int_distribution<int>(1, whole)(random));
     const size_t before = RecordFiles(folder).size();
+    // Of the time that is left.
+    const int longest =
+        std::max(1, whole * (kFastRuns - static_cast<int>(before)) / kFastRuns);
+    options.kill_after =
+        milliseconds(std::uniform_int_distribution<int>(1, longest)(random));
     const ProcessResult run =
         Reproduce(folder, {"--jobs=2", "--checkpoint_steps=2"}, options);
     if (run.signal != 0) ++killed;
+    if (Contains(run.standard_error, "resumed from step")) ++resumed;
     // Whole, as expected, and none of the earlier ones lost.
     const auto records = Records(folder);
     EXPECT_GE(records.size(), before);
@@ -221,7 +226,8 @@ TEST(Reproduce, KilledAtAnyMomentAndResumedEndsWithTheSameRecords) {
       EXPECT_EQ(record, Expected().at(name)) << name;
     }
   }
-  EXPECT_GE(killed, 5);
+  EXPECT_EQ(killed, 20);
+  EXPECT_GT(resumed, 0);
   const ProcessResult last = Reproduce(folder, {"--jobs=2"});
   ASSERT_EQ(last.exit_status, 0) << last.standard_error;
   EXPECT_EQ(Records(folder), Expected());
@@ -292,19 +298,29 @@ TEST(SlurmArray, RunsEveryPartOnce) {
   command.insert(command.begin(),
                  {"/bin/bash", std::filesystem::absolute(
                                    DataFile("tools/slurm_array.sbatch"))});
-  for (const std::string task : {"3", "4"}) {
+  const auto submit = [&](const std::string& task, const std::string& parts) {
     ProcessOptions options;
     options.environment = {{"SLURM_SUBMIT_DIR", checkout},
                            {"SLURM_ARRAY_TASK_ID", task},
-                           {"SLURM_ARRAY_TASK_MIN", "3"},
-                           {"SLURM_ARRAY_TASK_COUNT", "2"},
-                           {"SLURM_CPUS_PER_TASK", "1"}};
-    const ProcessResult run = RunProcess(command, options);
+                           // Of a part of the array that is submitted again.
+                           {"SLURM_ARRAY_TASK_MIN", task},
+                           {"SLURM_ARRAY_TASK_COUNT", "1"},
+                           {"SLURM_CPUS_PER_TASK", "1"},
+                           {"PARTS", parts}};
+    return RunProcess(command, options);
+  };
+  for (const std::string task : {"1", "2"}) {
+    const ProcessResult run = submit(task, "2");
     EXPECT_EQ(run.exit_status, 0) << run.standard_error;
     EXPECT_TRUE(Contains(run.standard_output, "5 runs done, 0 kept"))
         << run.standard_output;
   }
   EXPECT_EQ(Records(checkout + "/results"), Expected());
+  // An array that does not fit the parts.
+  const ProcessResult beyond = submit("3", "2");
+  EXPECT_EQ(beyond.exit_status, 2);
+  EXPECT_TRUE(Contains(beyond.standard_error, "PARTS"))
+      << beyond.standard_error;
 }
 
 TEST(Reproduce, CtrlCStopsAllAndTheNextCallGoesOn) {

@@ -290,8 +290,10 @@ absl::StatusOr<std::vector<NamedGenerator>> Generators(
     if (absl::IsNotFound(generator.status())) {
       return absl::NotFoundError(absl::StrCat(
           generator.status().message(),
-          "; bazel run //experiments/wgan trains generators, and --generator "
-          "takes a file of another name"));
+          "; bazel run //experiments/wgan -- --dataset=", data.name,
+          " --kind=", kind,
+          " leaves a generator in results/models/wgan/, and "
+          "--generator takes any file"));
     }
     LIPSCHITZ_RETURN_IF_ERROR(generator.status());
     generators.push_back(*std::move(generator));

@@ -1,5 +1,6 @@
 #include "benchmarks/document.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -367,6 +368,19 @@ constexpr char kGrey[] = "#7F7F7F";
 constexpr char kBlue[] = "#0072B2";
 constexpr char kRed[] = "#D55E00";
 
+// "3", or "1 to 3" where programs ran in different numbers of rounds.
+std::string RoundsText(const Results& results) {
+  size_t fewest = 0;
+  size_t most = 0;
+  for (const auto& [name, measurement] : results.measurements) {
+    const size_t rounds = measurement.milliseconds.size();
+    fewest = most == 0 ? rounds : std::min(fewest, rounds);
+    most = std::max(most, rounds);
+  }
+  return fewest == most ? absl::StrCat(most)
+                        : absl::StrCat(fewest, " to ", most);
+}
+
 }  // namespace
 
 Figure MakeScalingFigure(const Results& results) {
@@ -411,11 +425,8 @@ first measures everything again (`-- --measure=false` only writes the page). The
 comparison needs PyTorch (Debian: `python3-torch`; `-- --pytorch=false` leaves it out).
 
 )";
-  size_t rounds = 0;
-  if (const Measurement* const gemm = results.Find(kPeak); gemm != nullptr) {
-    rounds = gemm->milliseconds.size();
-  }
-  absl::StrAppend(&text, "Every program runs once in each of ", rounds,
+  absl::StrAppend(&text, "Every program ran once a round, ",
+                  RoundsText(results),
                   R"( rounds. A time is the median over the
 rounds of the median of their repetitions; a ratio is taken within a round, and its
 median and range over the rounds are shown. One thread unless it says otherwise,

@@ -139,7 +139,7 @@ std::optional<Ratio> Results::RatioOf(const std::string& numerator,
   if (ratios.empty()) return std::nullopt;
   return Ratio{MedianOf(ratios),
                *std::min_element(ratios.begin(), ratios.end()),
-               *std::max_element(ratios.begin(), ratios.end())};
+               *std::max_element(ratios.begin(), ratios.end()), ratios.size()};
 }
 
 Json Results::ToJson() const {

@@ -29,6 +29,7 @@ struct Ratio {
   double median = 0.0;
   double lowest = 0.0;
   double highest = 0.0;
+  size_t rounds = 1;
 };
 
 struct Results {

@@ -23,6 +23,8 @@ std::string Text(const std::optional<Ratio>& ratio) {
 
 std::string Range(const std::optional<Ratio>& ratio) {
   if (!ratio.has_value()) return kNothing;
+  // Of one round there is no range.
+  if (ratio->rounds < 2) return "one round";
   return absl::StrCat(Number(ratio->lowest), " to ", Number(ratio->highest));
 }
 

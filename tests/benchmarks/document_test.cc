@@ -44,6 +44,16 @@ TEST(Document, ATargetIsMetOrMissedByTheMedianOfItsRatios) {
               ContainsRegex(row + "– +\\| – +\\| ≤ 4 +\\| not measured "));
 }
 
+TEST(Document, SaysOfHowManyRoundsItIs) {
+  Results results;
+  results.measurements[StepName("none")] = Took({10, 10, 10});
+  EXPECT_THAT(MakeDocument(results), HasSubstr("once a round, 3 rounds"));
+  results.measurements[StepName("stiefel")] = Took({39});
+  EXPECT_THAT(MakeDocument(results), HasSubstr("once a round, 1 to 3 rounds"));
+  EXPECT_THAT(MakeDocument(results),
+              ContainsRegex("3\\.90 +\\| one round +\\|"));
+}
+
 TEST(Document, AtLeastIsTheOtherWayRound) {
   Results results;
   results.measurements["group_sort:kernel/1024x1024/float/group:2"] = Took({1});

@@ -116,11 +116,12 @@ std::vector<VariantRecords> Ordered(const std::vector<Record>& records) {
 
 // One line for each seed of a group.
 void AppendSeries(const VariantRecords& group, const std::string& metric,
-                  const std::string& colour, LineStyle style, Panel* panel) {
+                  const std::string& label, const std::string& colour,
+                  LineStyle style, Panel* panel) {
   bool first = true;
   for (const Record* record : group.ok) {
     Series series;
-    if (first) series.label = metric;
+    if (first) series.label = label;
     series.colour = colour;
     series.style = style;
     series.width = 1.5;
@@ -262,14 +263,17 @@ absl::Status WganExperiment::WriteReport(
   Figure figure;
   figure.title = "The critic's loss and estimate in training";
   figure.columns = 3;
+  figure.legend_below = true;
   for (const VariantRecords& group : Ordered(records)) {
     if (Kind(group) == kReal || group.ok.empty()) continue;
     Panel panel;
     panel.title = absl::StrCat(Dataset(group), ", ", Kind(group));
     panel.x = {"steps of the generator"};
-    AppendSeries(group, "critic_estimate", "#0072B2", LineStyle::kSolid,
+    panel.y = {"in units of the critic, real images above"};
+    AppendSeries(group, "critic_estimate", "mean difference", "#0072B2",
+                 LineStyle::kSolid, &panel);
+    AppendSeries(group, "critic_loss", "loss", "#D55E00", LineStyle::kDashed,
                  &panel);
-    AppendSeries(group, "critic_loss", "#D55E00", LineStyle::kDashed, &panel);
     figure.panels.push_back(std::move(panel));
   }
   return WriteFigure(results_dir, stem, figure);

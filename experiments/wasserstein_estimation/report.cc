@@ -384,9 +384,15 @@ absl::Status WriteEstimationReport(const std::string& results_dir,
                                    const std::vector<Record>& records) {
   LIPSCHITZ_RETURN_IF_ERROR(
       WriteTable(results_dir, stem, EstimationTable(records)));
-  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(
-      results_dir, absl::StrCat(stem, "_ordering"), OrderingTable(records)));
-  return WriteFigure(results_dir, stem, EstimationFigure(Ordered(records)));
+  // Records of the same images alone have no ReLU to compare with.
+  const Table ordering = OrderingTable(records);
+  if (!ordering.rows.empty()) {
+    LIPSCHITZ_RETURN_IF_ERROR(
+        WriteTable(results_dir, absl::StrCat(stem, "_ordering"), ordering));
+  }
+  const Figure figure = EstimationFigure(Ordered(records));
+  if (figure.panels.empty()) return absl::OkStatus();
+  return WriteFigure(results_dir, stem, figure);
 }
 
 }  // namespace lipschitz::experiments

@@ -195,6 +195,27 @@ TEST(CommittedResults, NoAttackBrokeACertificate) {
   EXPECT_GT(attacked, 100000);
 }
 
+// The tighter the constraint, the more ReLU units are active on nearly all
+// images.
+TEST(CommittedResults, TightConstraintsKeepReluUnitsActive) {
+  const std::vector<Record> records =
+      StandardRecords(Committed("activation_statistics"), Preset::kQuick);
+  std::vector<double> undead;
+  for (const char* constant : {"0.1", "1", "10", "100"}) {
+    for (const VariantRecords& group : GroupByVariant(records)) {
+      if (group.variant.at("activation") != "relu" ||
+          group.variant.at("lipschitz_constant") != constant) {
+        continue;
+      }
+      EXPECT_GE(group.ok.size(), 3u) << constant;
+      undead.push_back(SummariseMetric(group, "undead_rate_trained").mean);
+    }
+  }
+  ASSERT_EQ(undead.size(), 4u);
+  EXPECT_GT(undead[0], 0.7);
+  for (size_t i = 1; i < 4; ++i) EXPECT_LT(undead[i], undead[i - 1]) << i;
+}
+
 // The goals that the README of mnist_robustness calls met.
 TEST(CommittedResults, RobustnessReachesWhatItsReadmeClaims) {
   const std::vector<Record> records = Committed("mnist_robustness");

@@ -175,8 +175,8 @@ TEST_F(Inspection, CountsUnitsThatAreNeverOrAlwaysActive) {
   ASSERT_TRUE(report.ok()) << report.status();
   const Cells line = Line(*report, "activation1");
   ASSERT_EQ(line.size(), 9u);
-  EXPECT_EQ(Number(line[7]), 7.0 / 8);
-  EXPECT_EQ(Number(line[8]), 3.0 / 8);
+  EXPECT_EQ(Number(line[7]), 3.0 / 8);
+  EXPECT_EQ(Number(line[8]), 1.0 / 8);
 }
 
 TEST_F(Inspection, RandomInputsAreInTheStatedRange) {

@@ -40,8 +40,10 @@ namespace {
 
 constexpr char kRangeKey[] = "input_range";
 
-// A unit that is positive on a smaller share of the inputs counts as dead.
-constexpr double kUndead = 0.01;
+// Units that are positive on at least, at most such a share of the inputs, as
+// in the experiment activation_statistics.
+constexpr double kUndead = 0.95;
+constexpr double kDead = 0.05;
 
 struct Inputs {
   at::Tensor x;  // (n, input_dim), of the model's type
@@ -167,7 +169,7 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
   }
   std::vector<Row> rows = {{"layer", "K l2", "K linf", "sigma min", "sigma max",
                             "grad mean", "grad min", "grad max", "active",
-                            "undead", "always"}};
+                            "undead", "dead"}};
   const std::vector<NamedLayer> chain = ChainOf(network);
   for (size_t i = 0; i <= chain.size(); ++i) {
     const LayerGradient& gradient = measured.gradients[i];
@@ -194,7 +196,10 @@ absl::StatusOr<std::string> LayerTable(LayerImpl& network,
       row.push_back(Short(ActiveShare(activation).mean().item<double>()));
       if (!activation.moved.defined()) {
         row.push_back(Short(activation.UndeadRate(kUndead)));
-        row.push_back(Short(activation.UndeadRate(1.0)));
+        row.push_back(Short((activation.positive <= kDead)
+                                .to(at::kDouble)
+                                .mean()
+                                .item<double>()));
       }
     }
     rows.push_back(row);

@@ -35,9 +35,9 @@ struct InspectSettings {
 //   active             the mean over units of the share of inputs on which the
 //                      unit is moved (activations that sort), is the largest
 //                      (maxout) or is positive (others)
-//   undead, always     of the others: the share of units that are positive on
+//   undead, dead       of the others: the share of units that are positive on
 //   at
-//                      least 1 % of the inputs, and on every one
+//                      least 95 %, at most 5 % of the inputs
 //
 // the singular values of the network's Jacobian at the inputs (all of them, or
 // the largest 16 where there are more than 64), and for l2 and linf the

@@ -4,6 +4,7 @@
 #include <torch/nn/modules/container/any.h>
 
 #include <memory>
+#include <utility>
 
 #include "lipschitz/layers/chain.h"
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
@@ -178,8 +179,7 @@ absl::StatusOr<RunOutcome> TrainCritic(const Variant& variant,
   outcome.curves = {{"critic", {{"x", curve.x}, {"value", curve.value}}}};
   outcome.lipschitz =
       LipschitzRecord{norm, estimate.lipschitz_constant, curve.steepest};
-  outcome.history = trained.history;
-  outcome.seconds = trained.seconds;
+  outcome.SetTraining(trained);
   // Written so that a value that is not a number fails too.
   const bool constrained = variant.constraint != ConstraintKind::kNone &&
                            variant.constraint != ConstraintKind::kParseval;
@@ -202,12 +202,6 @@ absl::StatusOr<RunOutcome> TrainCritic(const Variant& variant,
 std::string Text(const Json& variant, const char* key) {
   const Json& value = variant.at(key);
   return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-Summary OverSeeds(const VariantRecords& group, double (*value)(const Record&)) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) values.push_back(value(*record));
-  return Summarise(values);
 }
 
 }  // namespace
@@ -311,10 +305,8 @@ Table AbsoluteValueExperiment::MakeTable(
                    {"estimate", {5, true}, Better::kHigher},
                    {"exact", {1, false}},
                    {"K", {7, false}},
-                   {"steepest slope", {5, false}},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"steepest slope", {5, false}}};
+  AddCostColumns(1, &table);
   std::vector<VariantRecords> groups = GroupByVariant(records);
   // By constraint and depth, then in the order of the activations' listing.
   const AbsoluteValueSettings order;
@@ -334,25 +326,14 @@ Table AbsoluteValueExperiment::MakeTable(
         return key(a) < key(b);
       });
   for (const VariantRecords& group : groups) {
-    table.rows.push_back(
-        {Text(group.variant, "constraint"),
-         Text(group.variant, "hidden_layers"),
-         Text(group.variant, "activation"),
-         SummariseMetric(group, "wasserstein_estimate"),
-         SummariseMetric(group, "wasserstein_exact"),
-         OverSeeds(group,
-                   [](const Record& record) {
-                     return record.lipschitz ? record.lipschitz->upper_bound
-                                             : std::nan("");
-                   }),
-         OverSeeds(group,
-                   [](const Record& record) {
-                     return record.lipschitz ? record.lipschitz->lower_bound
-                                             : std::nan("");
-                   }),
-         OverSeeds(group,
-                   [](const Record& record) { return record.wall_seconds; }),
-         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+    table.rows.push_back({Text(group.variant, "constraint"),
+                          Text(group.variant, "hidden_layers"),
+                          Text(group.variant, "activation"),
+                          SummariseMetric(group, "wasserstein_estimate"),
+                          SummariseMetric(group, "wasserstein_exact"),
+                          SummariseUpperBound(group),
+                          SummariseLowerBound(group)});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {absl::StrCat(
       "Estimate: (mean over ±1 − mean at 0) of the critic on fresh samples, "

@@ -174,8 +174,7 @@ absl::StatusOr<RunOutcome> TrainAndCount(const ClassifierRecipe& recipe,
       AccuracyOf(Logits(network, images), labels).at("accuracy");
   // Attained up to the curvature between two points near each other.
   outcome.lipschitz = LipschitzRecord{Norm::kL2, bound, gradients[0].max};
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   return outcome;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/base/status.h"
@@ -147,7 +148,7 @@ Table ActivationStatisticsTable(const std::vector<Record>& records) {
   table.columns = {{"dataset"},
                    {"activation"},
                    {"K"},
-                   {"test accuracy"},
+                   {"test accuracy", {4, true}, Better::kHigher},
                    {"undead at start"},
                    {"undead"},
                    {"dead"},
@@ -157,15 +158,10 @@ Table ActivationStatisticsTable(const std::vector<Record>& records) {
                    {"fixed"},
                    {"Jacobian variation at start"},
                    {"Jacobian variation"},
-                   {"gradient / K"},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"gradient / K"}};
+  AddCostColumns(1, &table);
+  table.compared_within = 1;
   for (const VariantRecords& group : Ordered(records)) {
-    std::vector<double> seconds;
-    for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds);
-    }
     const bool is_relu = Text(group, "activation") == "relu";
     const auto metric = [&](const char* name, bool has = true) {
       return has ? Cell(SummariseMetric(group, name)) : Cell(std::string());
@@ -179,9 +175,9 @@ Table ActivationStatisticsTable(const std::vector<Record>& records) {
          metric("active_share_trained", is_relu),
          metric("first_share_trained", !is_relu), metric("fixed_rate_initial"),
          metric("fixed_rate_trained"), metric("jacobian_variation_initial"),
-         metric("jacobian_variation_trained"), metric("input_gradient_over_k"),
-         Summarise(seconds), absl::StrCat(group.ok.size()),
-         absl::StrCat(group.failed)});
+         metric("jacobian_variation_trained"),
+         metric("input_gradient_over_k")});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {absl::StrCat(
       "Undead, dead: share of units that are active on at least 95 %, at most "

@@ -69,7 +69,8 @@ class CriticExperiment : public Experiment {
   absl::StatusOr<std::vector<Run>> Plan(
       const CommonSettings& common) const override;
   Table MakeTable(const std::vector<Record>& records) const override;
-  // The table; experiments with figures add them.
+  // The table and a figure: the share of the exact distance, a panel for every
+  // problem.
   absl::Status WriteReport(const std::string& results_dir,
                            const std::string& stem,
                            const std::vector<Record>& records) const override;

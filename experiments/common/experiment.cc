@@ -1,6 +1,7 @@
 #include "experiments/common/experiment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,12 @@
 #include "absl/strings/str_join.h"
 
 namespace lipschitz::experiments {
+
+void RunOutcome::SetTraining(const TrainingResult& training) {
+  history = training.history;
+  seconds = training.seconds;
+  parameters = training.parameters;
+}
 
 std::string Digest(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
@@ -77,14 +84,31 @@ std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {
   return groups;
 }
 
+Summary SummariseRecords(const VariantRecords& group,
+                         const std::function<double(const Record&)>& value) {
+  std::vector<double> values;
+  for (const Record* record : group.ok) values.push_back(value(*record));
+  return Summarise(values);
+}
+
 Summary SummariseMetric(const VariantRecords& group,
                         const std::string& metric) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) {
-    const auto found = record->metrics.find(metric);
-    if (found != record->metrics.end()) values.push_back(found->second);
-  }
-  return Summarise(values);
+  return SummariseRecords(group, [&metric](const Record& record) {
+    const auto found = record.metrics.find(metric);
+    return found == record.metrics.end() ? std::nan("") : found->second;
+  });
+}
+
+Summary SummariseUpperBound(const VariantRecords& group) {
+  return SummariseRecords(group, [](const Record& record) {
+    return record.lipschitz ? record.lipschitz->upper_bound : std::nan("");
+  });
+}
+
+Summary SummariseLowerBound(const VariantRecords& group) {
+  return SummariseRecords(group, [](const Record& record) {
+    return record.lipschitz ? record.lipschitz->lower_bound : std::nan("");
+  });
 }
 
 }  // namespace lipschitz::experiments

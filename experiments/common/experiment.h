@@ -37,13 +37,18 @@ struct RunOutcome {
   Json curves = Json::object();
   std::optional<LipschitzRecord> lipschitz;
   History history;
-  // Seconds of work over all processes that took part.
+  // Seconds of training over all processes that took part.
   double seconds = 0.0;
+  // Numbers that were trained; none where nothing was.
+  std::optional<int64_t> parameters = std::nullopt;
   // What the record of a run that is ok should say in words; may be empty.
   std::string message;
   // Not ok when a certificate was broken: the record then keeps the numbers and
   // is marked failed.
   absl::Status verdict;
+
+  // Takes over history, seconds and parameters.
+  void SetTraining(const TrainingResult& training);
 };
 
 // One run of a plan; it does not depend on the seed.
@@ -154,8 +159,17 @@ struct VariantRecords {
 // Grouped by preset, variant and configuration, in the order of first
 // appearance. The pointers are into `records`.
 std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records);
+std::vector<VariantRecords> GroupByVariant(std::vector<Record>&&) = delete;
+
+// A number of every ok record; NaN are left out.
+Summary SummariseRecords(const VariantRecords& group,
+                         const std::function<double(const Record&)>& value);
 
 // The values of a metric over the ok records.
 Summary SummariseMetric(const VariantRecords& group, const std::string& metric);
+
+// The proven constants K of the ok records, and the slopes that were attained.
+Summary SummariseUpperBound(const VariantRecords& group);
+Summary SummariseLowerBound(const VariantRecords& group);
 
 }  // namespace lipschitz::experiments

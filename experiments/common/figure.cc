@@ -48,6 +48,9 @@ const char* DashType(LineStyle style) {
       return "(8,6)";
     case LineStyle::kDotted:
       return "(2,4)";
+    case LineStyle::kLine:
+    case LineStyle::kPoints:
+      break;
   }
   return "solid";
 }
@@ -90,11 +93,27 @@ void AppendAxis(const char* name, const Axis& axis, std::string* script) {
   }
   absl::StrAppend(script, axis.logarithmic ? "set" : "unset", " logscale ",
                   name, "\n");
-  absl::StrAppend(script, "set ", name, "tics ",
-                  axis.tics.empty()
-                      ? "autofreq"
-                      : absl::StrCat("(", absl::StrJoin(axis.tics, ","), ")"),
-                  "\n");
+  std::vector<std::string> tics;
+  for (size_t i = 0; i < axis.tics.size(); ++i) {
+    const std::string place = absl::StrFormat("%.9g", axis.tics[i]);
+    tics.push_back(i < axis.names.size()
+                       ? absl::StrCat(Quoted(axis.names[i]), " ", place)
+                       : place);
+  }
+  absl::StrAppend(
+      script, "set ", name, "tics ", axis.names.empty() ? "" : "noenhanced ",
+      tics.empty() ? "autofreq"
+                   : absl::StrCat("(", absl::StrJoin(tics, ","), ")"),
+      "\n");
+}
+
+const char* PlotStyle(const Series& series) {
+  if (series.style == LineStyle::kPoints) {
+    return "points pointtype 7 pointsize 0.9";
+  }
+  const bool dots =
+      series.style != LineStyle::kLine && series.x.size() <= kMostPointsShown;
+  return dots ? "linespoints pointtype 7 pointsize 0.5" : "lines";
 }
 
 void AppendPanel(const Panel& panel, int index, std::string* script) {
@@ -125,13 +144,9 @@ void AppendPanel(const Panel& panel, int index, std::string* script) {
     const Series& series = panel.series[i];
     absl::StrAppend(
         script, i == 0 ? "plot " : ", ", "$data_", index, "_", i,
-        " using 1:2 with ",
-        series.x.size() <= kMostPointsShown
-            ? "linespoints pointtype 7 pointsize 0.5"
-            : "lines",
-        " linecolor rgb ", Quoted(series.colour),
-        absl::StrFormat(" linewidth %g", series.width), " dashtype ",
-        DashType(series.style), " ",
+        " using 1:2 with ", PlotStyle(series), " linecolor rgb ",
+        Quoted(series.colour), absl::StrFormat(" linewidth %g", series.width),
+        " dashtype ", DashType(series.style), " ",
         series.label.empty()
             ? std::string("notitle")
             : absl::StrCat("title ", Quoted(series.label), " noenhanced"));
@@ -336,6 +351,22 @@ std::string ActivationColour(const std::string& activation) {
     if (absl::StartsWith(activation, name)) return colour;
   }
   return "#000000";
+}
+
+std::string ConstraintColour(const std::string& constraint) {
+  static constexpr std::array<std::pair<const char*, const char*>, 6> kColours =
+      {{
+          {"dropout", "#999999"},
+          {"spectral", "#882255"},
+          {"parseval", "#999933"},
+          {"linf", "#117733"},
+          {"rko", "#332288"},
+          {"orthogonal", "#44AA99"},
+      }};
+  for (const auto& [name, colour] : kColours) {
+    if (constraint == name) return colour;
+  }
+  return "";
 }
 
 std::string GnuplotScript(const Figure& figure, const std::string& terminal,

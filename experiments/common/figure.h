@@ -9,9 +9,15 @@
 
 namespace lipschitz::experiments {
 
-enum class LineStyle { kSolid, kDashed, kDotted };
+// The first three with a dot at every point where there are few.
+enum class LineStyle {
+  kSolid,
+  kDashed,
+  kDotted,
+  kLine,   // solid, never with dots
+  kPoints  // dots alone
+};
 
-// A line, with a dot at every point where there are few.
 struct Series {
   std::string label;  // empty: not in the legend
   std::vector<double> x;
@@ -29,6 +35,8 @@ struct Axis {
   bool logarithmic = false;
   // Where numbers stand; empty: chosen by gnuplot.
   std::vector<double> tics = {};
+  // What stands there in place of the numbers, as many; empty: the numbers.
+  std::vector<std::string> names = {};
 };
 
 // Values over a regular grid, in colours that remain ordered in grey.
@@ -88,6 +96,11 @@ struct Figure {
 // "Color Universal Design", 2008), the same for one activation in every figure.
 // An unknown name gets black.
 std::string ActivationColour(const std::string& activation);
+
+// The colour of a constraint where a figure compares constraints, none of them
+// an activation's (P. Tol, "Colour Schemes", 2021: muted). Empty for "none" and
+// for the constraints that keep gradient norms, which have their activation's.
+std::string ConstraintColour(const std::string& constraint);
 
 // The gnuplot program that draws the figure on the given terminal ("pngcairo"
 // or "svg") into the file `output`.

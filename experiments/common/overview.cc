@@ -21,8 +21,8 @@ namespace {
 constexpr char kIntroduction[] =
     R"(# Results
 
-Made from the records in this folder by `bazel run //results:tables`; every number is computed from them, and none is
-typed. [The project's page](../README.md) says how to run the experiments.
+Made from the records in this folder by `bazel run //results:tables`, which computes what was measured, the verdicts, the
+tables and the figures from them; descriptions are text of the code, numbers of others have their source. [The project's page](../README.md) says how to run the experiments.
 
 ## Claims
 

@@ -118,6 +118,11 @@ Record Parse(const Json& json) {
         std::pair("peak_memory_mib", &record.peak_memory_mib)}) {
     if (json.contains(key)) *field = NumberOrNan(json, key);
   }
+  if (json.contains("parameters")) {
+    record.parameters =
+        Member(json, "parameters", &Json::is_number_integer, "an integer")
+            .get<int64_t>();
+  }
   return record;
 }
 
@@ -158,6 +163,7 @@ Json Record::ToJson() const {
   json["wall_seconds"] = wall_seconds;
   if (!std::isnan(run_seconds)) json["run_seconds"] = run_seconds;
   if (!std::isnan(peak_memory_mib)) json["peak_memory_mib"] = peak_memory_mib;
+  if (parameters.has_value()) json["parameters"] = *parameters;
   return json;
 }
 

@@ -60,6 +60,8 @@ struct Record {
   // The most memory that the process held by the end of the run, MiB; earlier
   // runs of the same process count. NaN: not recorded.
   double peak_memory_mib = std::numeric_limits<double>::quiet_NaN();
+  // Numbers that were trained; none: not recorded.
+  std::optional<int64_t> parameters = std::nullopt;
 
   bool ok() const { return status == "ok"; }
   // run_seconds where they were recorded, else wall_seconds.

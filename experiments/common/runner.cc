@@ -192,6 +192,7 @@ class Runner {
       record.lipschitz = outcome->lipschitz;
       record.history = outcome->history;
       record.message = outcome->message;
+      record.parameters = outcome->parameters;
       record.wall_seconds = outcome->seconds;
       // A training that was resumed began before this process.
       record.run_seconds = std::max(record.run_seconds, outcome->seconds);

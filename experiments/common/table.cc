@@ -31,8 +31,17 @@ std::string MarkdownText(const std::string& text) {
   return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\r\n", " "}, {"\n", " "}});
 }
 
+// With so many decimals, or as 5.35e+17 where more digits than a reader takes
+// in would stand before the point.
+std::string NumberText(double value, const NumberFormat& format, bool large) {
+  return large ? absl::StrFormat("%.3g", value)
+               : absl::StrFormat("%.*f", format.decimals, value);
+}
+
+bool IsLarge(const Summary& summary) { return std::abs(summary.mean) >= 1e7; }
+
 std::string MeanText(const Summary& summary, const NumberFormat& format) {
-  return absl::StrFormat("%.*f", format.decimals, summary.mean);
+  return NumberText(summary.mean, format, IsLarge(summary));
 }
 
 std::string CellText(const Cell& cell, const NumberFormat& format) {
@@ -43,8 +52,8 @@ std::string CellText(const Cell& cell, const NumberFormat& format) {
   if (summary.count == 0) return "–";
   std::string text = MeanText(summary, format);
   if (format.show_deviation && summary.count > 1) {
-    absl::StrAppend(
-        &text, absl::StrFormat(" ± %.*f", format.decimals, summary.deviation));
+    absl::StrAppend(&text, " ± ",
+                    NumberText(summary.deviation, format, IsLarge(summary)));
   }
   return text;
 }
@@ -82,6 +91,7 @@ std::vector<std::vector<size_t>> ComparedRows(
     const Table& table, const std::vector<std::vector<std::string>>& texts) {
   std::map<std::vector<std::string>, std::vector<size_t>> groups;
   for (size_t row = 0; row < table.rows.size(); ++row) {
+    if (table.reference_rows.count(row) > 0) continue;
     const auto& text = texts[row];
     const size_t shared = std::min(table.compared_within, text.size());
     groups[{text.begin(), text.begin() + static_cast<std::ptrdiff_t>(shared)}]

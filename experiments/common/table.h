@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,6 +48,8 @@ struct Table {
   std::vector<std::string> notes;
   // Rows are compared with those that agree in so many of the first columns.
   size_t compared_within = 0;
+  // Rows that others are measured against, and that are compared with none.
+  std::set<size_t> reference_rows;
 
   // Aligned, so that it reads well on a terminal too. The best means of a
   // column (as they are written, so that there may be several) are bold where

@@ -1,11 +1,11 @@
 #include "experiments/function_fitting/function_fitting.h"
 
-#include <torch/optim/adam.h>
 #include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +21,7 @@
 #include "lipschitz/data/random.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/optim/optimizer.h"
 #include "lipschitz/training/schedule.h"
 
 namespace lipschitz::experiments {
@@ -38,8 +39,8 @@ constexpr double kSlopeAllowance = 1e-9;
 constexpr int64_t kCurvePoints = 129;
 // Grid points that are evaluated at once.
 constexpr int64_t kChunk = 16384;
+constexpr int64_t kMostFreshPoints = 1 << 20;
 
-// Train wants a generator for its checkpoints; nothing is drawn from it.
 constexpr uint64_t kTrainingStream = 2;
 
 struct Variant {
@@ -90,15 +91,56 @@ absl::StatusOr<MlpConfig> NetworkOf(const Variant& variant) {
 }
 
 Json ConfigOf(const FunctionFittingTraining& training) {
-  return {{"version", kVersion},
-          {"optimizer", "adam"},
-          {"steps", training.steps},
-          {"learning_rate", training.learning_rate},
-          {"schedule", ScheduleName(ScheduleKind::kCosine)},
-          {"loss_power", training.loss_power},
-          {"training_points", training.training_points},
-          {"test_points", training.test_points}};
+  Json config = {{"version", kVersion},
+                 {"optimizer", OptimizerName(training.optimizer)},
+                 {"steps", training.steps},
+                 {"learning_rate", training.learning_rate},
+                 {"schedule", ScheduleName(ScheduleKind::kCosine)},
+                 {"loss_power", training.loss_power}};
+  if (training.fresh_points > 0) {
+    config["fresh_points"] = training.fresh_points;
+  } else {
+    config["training_points"] = training.training_points;
+  }
+  config["test_points"] = training.test_points;
+  return config;
 }
+
+// The points of a step of the training, and the function there.
+class TrainingPoints {
+ public:
+  TrainingPoints(const Target& target, const FunctionFittingTraining& training,
+                 const torch::Device& device)
+      : target_(target), fresh_(training.fresh_points), device_(device) {
+    if (fresh_ == 0) {
+      Set(Grid{target.box, training.training_points}.Points());
+    }
+  }
+
+  // Draws fresh points, where it is asked to.
+  void Next(const RandomSource& random) {
+    if (fresh_ == 0) return;
+    const torch::Tensor unit =
+        torch::rand({fresh_, target_.box.dim}, random.generator(),
+                    torch::TensorOptions(torch::kDouble));
+    Set(target_.box.lower + (target_.box.upper - target_.box.lower) * unit);
+  }
+
+  const torch::Tensor& x() const { return x_; }
+  const torch::Tensor& y() const { return y_; }
+
+ private:
+  void Set(const torch::Tensor& points) {
+    x_ = points.to(device_, torch::kFloat);
+    y_ = target_.value(points).to(device_, torch::kFloat);
+  }
+
+  const Target& target_;
+  int64_t fresh_;
+  torch::Device device_;
+  torch::Tensor x_;
+  torch::Tensor y_;
+};
 
 // (mean |error|^p)^{1/p}, scaled so that no power underflows.
 torch::Tensor PowerLoss(const torch::Tensor& error, double p) {
@@ -169,14 +211,10 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
   LIPSCHITZ_ASSIGN_OR_RETURN(Sequential network, MakeMlp(config));
   const torch::Device device(context.device);
   network->to(device);
-  torch::optim::Adam optimizer(
-      network->parameters(), torch::optim::AdamOptions(training.learning_rate));
+  const std::unique_ptr<torch::optim::Optimizer> optimizer = MakeOptimizer(
+      training.optimizer, network->parameters(), training.learning_rate);
   RandomSource random(StreamSeed(context.seed, kTrainingStream));
-
-  const torch::Tensor points =
-      Grid{target.box, training.training_points}.Points();
-  const torch::Tensor x = points.to(device, torch::kFloat);
-  const torch::Tensor y = target.value(points).to(device, torch::kFloat);
+  TrainingPoints points(target, training, device);
 
   TrainingOptions options;
   options.steps = training.steps;
@@ -187,14 +225,16 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
 
   TrainingHooks hooks;
   hooks.loss = [&](int64_t) -> absl::StatusOr<torch::Tensor> {
-    return PowerLoss(network->forward(x).squeeze(1) - y, training.loss_power);
+    points.Next(random);
+    return PowerLoss(network->forward(points.x()).squeeze(1) - points.y(),
+                     training.loss_power);
   };
   hooks.progress = context.progress;
   hooks.notice = context.notice;
   hooks.stop_requested = context.stop_requested;
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const TrainingResult trained,
-      Train(*network, optimizer, random, options, hooks));
+      Train(*network, *optimizer, random, options, hooks));
   LIPSCHITZ_ASSIGN_OR_RETURN(const Evaluation evaluation,
                              Evaluate(*network, target, training, device));
 
@@ -207,8 +247,7 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
   if (!evaluation.curve.is_null()) outcome.curves["fit"] = evaluation.curve;
   outcome.lipschitz =
       LipschitzRecord{target.norm, constant, error.steepest_slope};
-  outcome.history = trained.history;
-  outcome.seconds = trained.seconds;
+  outcome.SetTraining(trained);
   // Written so that a value that is not a number fails too.
   if (!(constant <= 1.0 + kConstantAllowance)) {
     outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
@@ -352,14 +391,19 @@ absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
       training.steps = settings_.steps.value_or(standard.steps);
       training.learning_rate =
           settings_.learning_rate.value_or(standard.learning_rate);
+      training.optimizer = settings_.optimizer.value_or(standard.optimizer);
       training.loss_power = settings_.loss_power.value_or(standard.loss_power);
+      training.fresh_points =
+          settings_.fresh_points.value_or(standard.fresh_points);
       if (training.steps < 1 || !(training.learning_rate > 0.0) ||
-          !(training.loss_power >= 1.0)) {
+          !(training.loss_power >= 1.0) || training.fresh_points < 0 ||
+          training.fresh_points > kMostFreshPoints) {
         return absl::InvalidArgumentError(absl::StrCat(
-            "steps and learning_rate must be positive and loss_power at least "
-            "1, got ",
-            training.steps, ", ", training.learning_rate, " and ",
-            training.loss_power));
+            "steps and learning_rate must be positive, loss_power at least 1 "
+            "and fresh_points from 0 to ",
+            kMostFreshPoints, ", got ", training.steps, ", ",
+            training.learning_rate, ", ", training.loss_power, " and ",
+            training.fresh_points));
       }
       Run run;
       run.variant = {{"function", variant.function},

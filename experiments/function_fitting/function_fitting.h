@@ -9,17 +9,22 @@
 #include <vector>
 
 #include "experiments/common/experiment.h"
+#include "lipschitz/optim/optimizer.h"
 
 namespace lipschitz::experiments {
 
 // One training; equal for all functions of a dimension.
 struct FunctionFittingTraining {
   int64_t steps = 3000;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
   double learning_rate = 0.03;
   // p of the loss, the p-norm of the errors.
   double loss_power = 4.0;
   // Points per side of the grids to train and to test on.
   int64_t training_points = 257;
+  // Above 0: every step is trained on so many points, drawn uniformly, in place
+  // of the grid, which may miss the tip of a cone.
+  int64_t fresh_points = 0;
   int64_t test_points = 8193;
 
   static FunctionFittingTraining ForPreset(Preset preset, int64_t dim);
@@ -41,8 +46,10 @@ struct FunctionFittingSettings {
   FunctionFittingGrid replaced;
   // What replaces the preset's value.
   std::optional<int64_t> steps;
+  std::optional<OptimizerKind> optimizer;
   std::optional<double> learning_rate;
   std::optional<double> loss_power;
+  std::optional<int64_t> fresh_points;
 };
 
 class FunctionFittingExperiment : public Experiment {

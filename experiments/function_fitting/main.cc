@@ -10,6 +10,7 @@
 #include "experiments/common/flags.h"
 #include "experiments/function_fitting/function_fitting.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/optim/optimizer.h"
 
 DEFINE_string(function, "",
               "Functions, separated by commas: triangleN and randomN with N "
@@ -31,6 +32,10 @@ DEFINE_int64(steps, 0, "Optimiser steps; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
 DEFINE_double(loss_power, 0.0,
               "p of the loss, the p-norm of the errors; 0: the preset's.");
+DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
+DEFINE_int64(fresh_points, -1,
+             "Points that every step draws in place of the grid's; 0: the "
+             "grid; -1: the preset's.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -48,6 +53,11 @@ absl::StatusOr<FunctionFittingSettings> SettingsFromFlags() {
   if (FLAGS_steps != 0) settings.steps = FLAGS_steps;
   if (FLAGS_learning_rate != 0.0) settings.learning_rate = FLAGS_learning_rate;
   if (FLAGS_loss_power != 0.0) settings.loss_power = FLAGS_loss_power;
+  if (!FLAGS_optimizer.empty()) {
+    LIPSCHITZ_ASSIGN_OR_RETURN(settings.optimizer,
+                               ParseOptimizer(FLAGS_optimizer));
+  }
+  if (FLAGS_fresh_points != -1) settings.fresh_points = FLAGS_fresh_points;
   return settings;
 }
 

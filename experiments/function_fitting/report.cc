@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/base/status.h"
@@ -59,13 +60,6 @@ std::vector<VariantRecords> SortedGroups(const std::vector<Record>& records) {
 double Metric(const Record& record, const char* name) {
   const auto found = record.metrics.find(name);
   return found == record.metrics.end() ? std::nan("") : found->second;
-}
-
-Summary OverSeeds(const VariantRecords& group,
-                  const std::function<double(const Record&)>& value) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) values.push_back(value(*record));
-  return Summarise(values);
 }
 
 // (hidden layers, width).
@@ -202,10 +196,8 @@ Table FittingTable(const std::vector<Record>& records) {
                    {"proven bound", {4, false}, Better::kLower},
                    {"rms error", {4, false}},
                    {"K", {7, false}},
-                   {"steepest slope", {5, false}},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"steepest slope", {5, false}}};
+  AddCostColumns(1, &table);
   table.compared_within = 1;
   for (const VariantRecords& group : SortedGroups(records)) {
     table.rows.push_back(
@@ -214,23 +206,13 @@ Table FittingTable(const std::vector<Record>& records) {
                       Number(group, "width")),
          Text(group, "activation"), SummariseMetric(group, "sup_error"),
          SummariseMetric(group, "sup_error_bound"),
-         OverSeeds(group,
-                   [](const Record& record) {
-                     return std::sqrt(Metric(record, "mean_squared_error"));
-                   }),
-         OverSeeds(group,
-                   [](const Record& record) {
-                     return record.lipschitz ? record.lipschitz->upper_bound
-                                             : std::nan("");
-                   }),
-         OverSeeds(group,
-                   [](const Record& record) {
-                     return record.lipschitz ? record.lipschitz->lower_bound
-                                             : std::nan("");
-                   }),
-         OverSeeds(group,
-                   [](const Record& record) { return record.wall_seconds; }),
-         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+         SummariseRecords(group,
+                          [](const Record& record) {
+                            return std::sqrt(
+                                Metric(record, "mean_squared_error"));
+                          }),
+         SummariseUpperBound(group), SummariseLowerBound(group)});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {absl::StrCat(
       "Largest error: on a grid, mean ± standard deviation over seeds. Proven "

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/base/status.h"
@@ -198,7 +199,7 @@ Table GradientNormTable(const std::vector<Record>& records) {
                    {"constraint"},
                    {"hidden layers"},
                    {"activation"},
-                   {"score"},
+                   {"score", {4, true}, Better::kHigher},
                    {"input gradient at start"},
                    {"expected", {4, false}},
                    {"trained"},
@@ -209,15 +210,10 @@ Table GradientNormTable(const std::vector<Record>& records) {
                    {"trained sigma min"},
                    {"deviation"},
                    {"in float32"},
-                   {"tightness"},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"tightness"}};
+  AddCostColumns(1, &table);
+  table.compared_within = 3;
   for (const VariantRecords& group : Ordered(records)) {
-    std::vector<double> seconds;
-    for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds);
-    }
     std::vector<Cell> row = {TaskName(group), Text(group, "constraint"),
                              absl::StrCat(Depth(group)),
                              Text(group, "activation")};
@@ -238,9 +234,7 @@ Table GradientNormTable(const std::vector<Record>& records) {
       row.emplace_back(keeps ? LargestDeviation(group, type) : std::string());
     }
     row.emplace_back(SummariseMetric(group, "tightness"));
-    row.emplace_back(Summarise(seconds));
-    row.emplace_back(absl::StrCat(group.ok.size()));
-    row.emplace_back(absl::StrCat(group.failed));
+    AddCostCells(group, &row);
     table.rows.push_back(std::move(row));
   }
   table.notes = {absl::StrCat(

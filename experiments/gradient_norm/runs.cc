@@ -172,8 +172,7 @@ absl::StatusOr<RunOutcome> RunCritic(int64_t dimension,
   outcome.metrics["score"] = value / kExactDistance;
   outcome.metrics["input_gradient_expected"] =
       ExpectedInputGradient(dimension, config.mlp().hidden[0]);
-  outcome.history = estimate.training.history;
-  outcome.seconds = estimate.training.seconds;
+  outcome.SetTraining(estimate.training);
   if (!(value <= kExactDistance * (1.0 + kEstimateAllowance))) {
     outcome.verdict.Update(absl::FailedPreconditionError(absl::StrFormat(
         "certificate broken: the estimate %.9g is above the exact distance "
@@ -212,8 +211,7 @@ absl::StatusOr<RunOutcome> RunClassifier(const ClassifierRecipe& recipe,
           .at("accuracy");
   outcome.metrics["input_gradient_expected"] =
       ExpectedInputGradient(data.pixels(), recipe.mlp().hidden[0]);
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   return outcome;
 }
 

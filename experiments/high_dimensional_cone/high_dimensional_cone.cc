@@ -100,6 +100,8 @@ absl::StatusOr<std::vector<CriticRun>> HighDimensionalConeExperiment::Runs(
       for (const char* activation : {"relu", "fullsort"}) {
         LIPSCHITZ_RETURN_IF_ERROR(add(dim, depth, "spectral", activation));
       }
+      // A control whose mean difference is no bound.
+      LIPSCHITZ_RETURN_IF_ERROR(add(dim, depth, "none", "relu"));
     }
   }
   for (const int64_t dim : sizes.more_dimensions) {
@@ -118,8 +120,7 @@ std::optional<std::string> HighDimensionalConeExperiment::MetricFor(
 absl::Status HighDimensionalConeExperiment::WriteReport(
     const std::string& results_dir, const std::string& stem,
     const std::vector<Record>& records) const {
-  LIPSCHITZ_RETURN_IF_ERROR(
-      CriticExperiment::WriteReport(results_dir, stem, records));
+  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir, stem, MakeTable(records)));
   // What is missing to the exact distance over training, of the first seed.
   Figure figure;
   figure.title =
@@ -148,6 +149,8 @@ absl::Status HighDimensionalConeExperiment::WriteReport(
     Series series;
     series.label = VariantText(group.variant, "activation");
     series.colour = ActivationColour(series.label);
+    // Of the same colour as groups of 4.
+    if (series.label == "groupsort8") series.style = LineStyle::kDashed;
     for (const HistoryEntry& entry : group.ok[0]->history) {
       series.x.push_back(static_cast<double>(entry.step));
       series.y.push_back(

@@ -256,8 +256,7 @@ absl::StatusOr<RunOutcome> TrainAndInterpret(const InterpretedModel& model,
   LIPSCHITZ_ASSIGN_OR_RETURN(const double bound,
                              network.LipschitzBound(model.norm));
   outcome.lipschitz = LipschitzRecord{model.norm, bound, 0.0};
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
 
   // Where a network is sure of a class, float32 has no gradient left.
   const Float64Evaluation evaluation(network);

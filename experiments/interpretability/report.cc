@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/base/status.h"
@@ -99,26 +100,19 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
   table.title = "Input gradients";
   table.columns = {{"dataset"},
                    {"network"},
-                   {"test accuracy"},
-                   {"rank correlation, image"},
-                   {"rank correlation, size"},
-                   {"rank correlation, target"},
+                   {"test accuracy", {4, true}, Better::kHigher},
+                   {"rank correlation, image", {4, true}, Better::kHigher},
+                   {"rank correlation, size", {4, true}, Better::kHigher},
+                   {"rank correlation, target", {4, true}, Better::kHigher},
                    {"steps", {1, true}},
                    {"turned"},
                    {"distance", {2, true}},
                    {"looks turned"},
                    {"further on"},
-                   {"K", {2, false}},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"K", {2, false}}};
+  AddCostColumns(1, &table);
+  table.compared_within = 1;
   for (const VariantRecords& group : Ordered(records)) {
-    std::vector<double> bounds;
-    std::vector<double> seconds;
-    for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds);
-      if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
-    }
     table.rows.push_back(
         {Dataset(group), Model(group), SummariseMetric(group, "test_accuracy"),
          SummariseMetric(group, "correlation_own"),
@@ -128,9 +122,8 @@ Table InterpretabilityTable(const std::vector<Record>& records) {
          SummariseMetric(group, "turned_share"),
          SummariseMetric(group, "median_distance"),
          SummariseMetric(group, "judged_there"),
-         SummariseMetric(group, "judged_far"), Summarise(bounds),
-         Summarise(seconds), absl::StrCat(group.ok.size()),
-         absl::StrCat(group.failed)});
+         SummariseMetric(group, "judged_far"), SummariseUpperBound(group)});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {absl::StrCat(
       "Direction: minus the gradient of the cross-entropy towards a class, "

@@ -70,11 +70,11 @@ std::vector<Finding> MnistClassificationExperiment::Findings(
   AddFinding(
       "With MaxMin a 2-norm constraint costs less than half a point of "
       "accuracy against the unconstrained network.",
-      "", cost, &findings);
+      name(), cost, &findings);
   AddFinding(
       "With ReLU the same constraint costs at least half a point more than "
       "with MaxMin.",
-      "", relu, &findings);
+      name(), relu, &findings);
   return findings;
 }
 

@@ -1,9 +1,15 @@
 #include "experiments/mnist_classification/mnist_classification.h"
 
 #include <cmath>
+#include <map>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/category_figure.h"
+#include "experiments/common/cost.h"
+#include "experiments/common/figure.h"
 #include "experiments/common/image_data.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
@@ -97,8 +103,7 @@ absl::StatusOr<RunOutcome> TrainAndTest(const ClassifierRecipe& recipe,
       TrainedClassifier trained,
       TrainClassifier(recipe, norm, data, AccuracyOf, context));
   RunOutcome outcome;
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   outcome.metrics = trained.validation;
   if (recipe.held_out > 0) return outcome;
   LIPSCHITZ_ASSIGN_OR_RETURN(const double bound,
@@ -115,20 +120,6 @@ absl::StatusOr<RunOutcome> TrainAndTest(const ClassifierRecipe& recipe,
   outcome.metrics["bound_as_trained"] = trained.bound_as_trained;
   outcome.lipschitz = LipschitzRecord{norm, bound, 0.0};
   return outcome;
-}
-
-Summary Bound(const VariantRecords& group) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) {
-    if (record->lipschitz) values.push_back(record->lipschitz->upper_bound);
-  }
-  return Summarise(values);
-}
-
-Summary Seconds(const VariantRecords& group) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) values.push_back(record->wall_seconds);
-  return Summarise(values);
 }
 
 }  // namespace
@@ -184,10 +175,8 @@ Table MnistClassificationExperiment::MakeTable(
                    {"as trained", {4, false}},
                    {"K's norm"},
                    {"K", {4, false}},
-                   {"K as trained", {4, false}},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"K as trained", {4, false}}};
+  AddCostColumns(1, &table);
   table.compared_within = 1;
   const std::vector<VariantRecords> groups = GroupByVariant(records);
   const auto add = [&](const VariantRecords& group) {
@@ -204,9 +193,9 @@ Table MnistClassificationExperiment::MakeTable(
     table.rows.push_back(
         {dataset, constraint, group.variant.at("activation").get<std::string>(),
          SummariseMetric(group, "test_error"), Summarise(errors_as_trained),
-         NormName(NormOf(constraint)), Bound(group),
-         SummariseMetric(group, "bound_as_trained"), Seconds(group),
-         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+         NormName(NormOf(constraint)), SummariseUpperBound(group),
+         SummariseMetric(group, "bound_as_trained")});
+    AddCostCells(group, &table.rows.back());
   };
   const ClassificationSettings order;
   for (const std::string& constraint : order.constraints) {
@@ -231,7 +220,24 @@ Table MnistClassificationExperiment::MakeTable(
 absl::Status MnistClassificationExperiment::WriteReport(
     const std::string& results_dir, const std::string& stem,
     const std::vector<Record>& records) const {
-  return WriteTable(results_dir, stem, MakeTable(records));
+  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir, stem, MakeTable(records)));
+  std::map<std::string, std::vector<VariantRecords>> datasets;
+  for (VariantRecords& group : GroupByVariant(records)) {
+    datasets[group.config.value("dataset", "")].push_back(std::move(group));
+  }
+  Figure figure;
+  figure.title = "Test error under every constraint";
+  figure.legend_below = true;
+  figure.panel_width = 720;
+  for (const auto& [dataset, groups] : datasets) {
+    CategoryPanel panel;
+    panel.title = dataset;
+    panel.metric = "test_error";
+    panel.y = {"test error", 0.01, 1.0, true};
+    figure.panels.push_back(DrawCategories(panel, groups));
+  }
+  if (figure.panels.empty()) return absl::OkStatus();
+  return WriteFigure(results_dir, stem, figure);
 }
 
 }  // namespace lipschitz::experiments

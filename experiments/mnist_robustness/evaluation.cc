@@ -9,14 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/certificate_gate.h"
 #include "experiments/common/image_data.h"
 #include "lipschitz/attacks/attack.h"
 #include "lipschitz/attacks/auto_pgd.h"
 #include "lipschitz/attacks/fgsm.h"
-#include "lipschitz/attacks/gate.h"
 #include "lipschitz/attacks/objective.h"
 #include "lipschitz/attacks/pgd.h"
-#include "lipschitz/base/files.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/certificate.h"
@@ -74,25 +73,6 @@ absl::StatusOr<std::vector<double>> AttackedAccuracy(
   return accuracy;
 }
 
-std::vector<double> AsVector(const torch::Tensor& tensor) {
-  const torch::Tensor flat =
-      tensor.detach().flatten().to(torch::kDouble).contiguous();
-  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
-}
-
-absl::Status KeepCounterexample(const std::string& path,
-                                const torch::Tensor& images,
-                                const Counterexample& found) {
-  const Json json = {{"index", found.index},
-                     {"label", found.label},
-                     {"radius", found.radius},
-                     {"distance", found.distance},
-                     {"logits", AsVector(found.logits)},
-                     {"image", AsVector(images[found.index])},
-                     {"input", AsVector(found.input)}};
-  return WriteFileAtomically(path, json.dump() + "\n");
-}
-
 // The largest quotient ‖f(x') − f(x)‖ / ‖x' − x‖ over pairs that differ by a
 // short step in the direction in which the margin grows most, in float64.
 double LowerBound(Sequential& network, const torch::Tensor& x,
@@ -133,39 +113,6 @@ Json RobustnessOptions::ToJson() const {
           {"images", images},       {"attacked_images", attacked_images},
           {"pgd_steps", pgd_steps}, {"auto_pgd_steps", auto_pgd_steps},
           {"restarts", restarts},   {"gate_steps", gate_steps}};
-}
-
-absl::Status PassGate(Sequential& network, const torch::Tensor& images,
-                      const Certificates& certificates,
-                      const RobustnessOptions& options, uint64_t seed,
-                      const std::string& counterexample_path,
-                      Metrics* metrics) {
-  GateOptions gate;
-  gate.pgd.steps = options.gate_steps;
-  gate.pgd.step_fraction = 2.5 / static_cast<double>(options.gate_steps);
-  gate.pgd.seed = seed;
-  gate.auto_pgd.steps = options.gate_steps;
-  gate.auto_pgd.seed = seed;
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const GateReport report,
-      AttackCertificates(*network, images, certificates, gate));
-  (*metrics)["gate_attacked"] = static_cast<double>(report.attacked);
-  (*metrics)["gate_broken"] =
-      static_cast<double>(report.counterexamples.size());
-  if (report.attacked > 0) {
-    (*metrics)["gate_least_margin"] = report.least_margin;
-  }
-  if (report.counterexamples.empty()) return absl::OkStatus();
-  const Counterexample& first = report.counterexamples.front();
-  std::string where = "it could not be written";
-  if (KeepCounterexample(counterexample_path, images, first).ok()) {
-    where = counterexample_path.substr(counterexample_path.rfind('/') + 1);
-  }
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "certificate broken: test image %d, certified within %.9g, is "
-      "misclassified at the distance %.9g (%d images in all; the first: %s)",
-      first.index, first.radius, first.distance, report.counterexamples.size(),
-      where));
 }
 
 std::string MetricAt(const std::string& metric, double epsilon) {
@@ -250,7 +197,7 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
     AddMetrics(name, options.epsilons, values, &metrics);
   }
 
-  result.verdict = PassGate(network, x, certificates, options, seed,
+  result.verdict = PassGate(*network, x, certificates, options.gate_steps, seed,
                             counterexample_path, &metrics);
   result.lipschitz = {
       options.norm, certificates.lipschitz_constant,

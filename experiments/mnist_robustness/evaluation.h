@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "experiments/common/record.h"
 #include "lipschitz/base/norm.h"
-#include "lipschitz/certify/certificate.h"
 #include "lipschitz/data/labelled_images.h"
 #include "lipschitz/layers/sequential.h"
 
@@ -50,14 +49,6 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
     Sequential& network, const LabelledImages& test,
     const RobustnessOptions& options, uint64_t seed,
     const std::string& counterexample_path);
-
-// Attacks every certified image (of `images`, (n, pixels)) inside its radius
-// and adds gate_attacked, gate_broken and gate_least_margin to the metrics. Not
-// ok when a certificate broke; see above.
-absl::Status PassGate(Sequential& network, const torch::Tensor& images,
-                      const Certificates& certificates,
-                      const RobustnessOptions& options, uint64_t seed,
-                      const std::string& counterexample_path, Metrics* metrics);
 
 // "certified_0.3".
 std::string MetricAt(const std::string& metric, double epsilon);

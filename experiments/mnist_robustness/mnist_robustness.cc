@@ -175,8 +175,7 @@ absl::StatusOr<RunOutcome> TrainAndEvaluate(const RobustModel& model,
   outcome.metrics = trained.validation;
   if (model.recipe.held_out > 0) {
     // A comparison of settings, which must not see the test set.
-    outcome.history = trained.training.history;
-    outcome.seconds = trained.training.seconds;
+    outcome.SetTraining(trained.training);
     return outcome;
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(
@@ -186,8 +185,7 @@ absl::StatusOr<RunOutcome> TrainAndEvaluate(const RobustModel& model,
   outcome.metrics = result.metrics;
   outcome.curves = result.curves;
   outcome.lipschitz = result.lipschitz;
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   outcome.verdict = result.verdict;
   return outcome;
 }

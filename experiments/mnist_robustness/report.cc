@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/certificate_gate.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/figure.h"
 #include "experiments/mnist_robustness/evaluation.h"
@@ -62,36 +64,8 @@ std::vector<VariantRecords> Ranked(const Part& part) {
   return groups;
 }
 
-Summary OverSeeds(const VariantRecords& group,
-                  double (*value)(const Record& record)) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) values.push_back(value(*record));
-  return Summarise(values);
-}
-
-double ConstantOf(const Record& record) {
-  return record.lipschitz ? record.lipschitz->upper_bound : std::nan("");
-}
-
-double SecondsOf(const Record& record) { return record.wall_seconds; }
-
 std::string Text(const VariantRecords& group, const char* key) {
   return group.variant.value(key, "");
-}
-
-// What was attacked, and how often an attack succeeded where it must not.
-Cell GateCell(const VariantRecords& group) {
-  double attacked = 0;
-  double broken = 0;
-  for (const Record* record : group.ok) {
-    const auto metric = [&](const char* name) {
-      const auto it = record->metrics.find(name);
-      return it == record->metrics.end() ? 0.0 : it->second;
-    };
-    attacked += metric("gate_attacked");
-    broken += metric("gate_broken");
-  }
-  return absl::StrFormat("%.0f of %.0f", broken, attacked);
 }
 
 // All radii of one dataset and norm.
@@ -151,13 +125,10 @@ Series CurveOf(const Record& record, const char* name, const char* abscissa) {
 // The activation's where only that tells models apart.
 std::string ColourOf(const VariantRecords& group) {
   const std::string model = Text(group, "model");
-  if (absl::EndsWith(model, "_far")) return "#009E73";
-  if (absl::EndsWith(model, "_hinge")) return "#CC79A7";
-  const std::string constraint = Text(group, "constraint");
-  if (constraint == "spectral") return "#E69F00";
-  if (constraint == "orthogonal") return "#000000";
-  if (constraint == "parseval" || constraint == "linf") return "#8C6D1F";
-  return ActivationColour(Text(group, "activation"));
+  if (absl::EndsWith(model, "_far")) return "#332288";
+  if (absl::EndsWith(model, "_hinge")) return "#AA4499";
+  const std::string colour = ConstraintColour(Text(group, "constraint"));
+  return colour.empty() ? ActivationColour(Text(group, "activation")) : colour;
 }
 
 // Of the first seed there is.
@@ -217,10 +188,8 @@ Table RobustnessTable(const std::vector<Record>& records) {
                    {"Auto-PGD, small", {4, true}, Better::kHigher},
                    {"Auto-PGD, large", {4, true}, Better::kHigher},
                    {"K", {7, false}},
-                   {"broken"},
-                   {"seconds", {0, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"broken"}};
+  AddCostColumns(0, &table);
   table.compared_within = 2;
   for (const Part& part : Parts(records)) {
     const auto [small, large] = PublishedRadii(part.norm);
@@ -228,26 +197,15 @@ Table RobustnessTable(const std::vector<Record>& records) {
       const auto at = [&](const char* metric, double radius) {
         return SummariseMetric(group, MetricAt(metric, radius));
       };
-      table.rows.push_back({part.dataset,
-                            part.norm,
-                            Text(group, "model"),
-                            Text(group, "hidden"),
-                            Text(group, "training"),
-                            absl::StrFormat("%g / %g", small, large),
-                            SummariseMetric(group, "test_accuracy"),
-                            at("certified", small),
-                            at("certified", large),
-                            at("certified_naive", large),
-                            at("certified_float32", large),
-                            at("fgsm", large),
-                            at("pgd", large),
-                            at("auto_pgd", small),
-                            at("auto_pgd", large),
-                            OverSeeds(group, ConstantOf),
-                            GateCell(group),
-                            OverSeeds(group, SecondsOf),
-                            absl::StrCat(group.ok.size()),
-                            absl::StrCat(group.failed)});
+      table.rows.push_back(
+          {part.dataset, part.norm, Text(group, "model"), Text(group, "hidden"),
+           Text(group, "training"), absl::StrFormat("%g / %g", small, large),
+           SummariseMetric(group, "test_accuracy"), at("certified", small),
+           at("certified", large), at("certified_naive", large),
+           at("certified_float32", large), at("fgsm", large), at("pgd", large),
+           at("auto_pgd", small), at("auto_pgd", large),
+           SummariseUpperBound(group), GateCell(group)});
+      AddCostCells(group, &table.rows.back());
     }
   }
   table.notes = {absl::StrCat(

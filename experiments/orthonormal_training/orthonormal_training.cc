@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/float64_evaluation.h"
@@ -206,8 +207,7 @@ absl::StatusOr<RunOutcome> TrainClassifier(const Variant& variant,
   // margin over its largest value is a bound from below.
   outcome.lipschitz = LipschitzRecord{
       Norm::kL2, constant, constant * test.mean_margin / kLargestMargin};
-  outcome.history = trained.history;
-  outcome.seconds = trained.seconds;
+  outcome.SetTraining(trained);
   // Written so that a value that is not a number fails too.
   if (!(constant <= 1.0 + kConstantAllowance)) {
     outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
@@ -227,13 +227,6 @@ absl::StatusOr<RunOutcome> TrainClassifier(const Variant& variant,
 double Metric(const Record& record, const std::string& name) {
   const auto it = record.metrics.find(name);
   return it == record.metrics.end() ? std::nan("") : it->second;
-}
-
-Summary OverSeeds(const VariantRecords& group,
-                  const std::function<double(const Record&)>& value) {
-  std::vector<double> values;
-  for (const Record* record : group.ok) values.push_back(value(*record));
-  return Summarise(values);
 }
 
 double MillisecondsPerStep(const Record& record) {
@@ -326,9 +319,8 @@ Table OrthonormalTrainingExperiment::MakeTable(
       {"K", {7, false}},
       {"defect in training"},
       {"defect as stored"},
-      {"ms per step", {2, false}, Better::kLower},
-      {"seeds"},
-      {"failed"}};
+      {"ms per step", {2, false}, Better::kLower}};
+  AddCostColumns(1, &table);
   const std::vector<VariantRecords> groups = GroupByVariant(records);
   const auto largest = [](const VariantRecords& group, const char* metric) {
     double value = 0.0;
@@ -350,14 +342,10 @@ Table OrthonormalTrainingExperiment::MakeTable(
              SummariseMetric(group, "mean_margin"),
              SummariseMetric(group, "largest_margin"),
              SummariseMetric(group, "certified_accuracy"),
-             OverSeeds(group,
-                       [](const Record& record) {
-                         return record.lipschitz ? record.lipschitz->upper_bound
-                                                 : std::nan("");
-                       }),
-             largest(group, "largest_defect"), largest(group, "final_defect"),
-             OverSeeds(group, MillisecondsPerStep),
-             absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+             SummariseUpperBound(group), largest(group, "largest_defect"),
+             largest(group, "final_defect"),
+             SummariseRecords(group, MillisecondsPerStep)});
+        AddCostCells(group, &table.rows.back());
       }
     }
   }

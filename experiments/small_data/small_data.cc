@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/certificate_gate.h"
 #include "experiments/common/classifier_training.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
 #include "experiments/common/image_data.h"
 #include "experiments/small_data/models.h"
@@ -21,7 +23,7 @@ namespace lipschitz::experiments {
 namespace {
 
 // Raised when a change to the code changes the metrics of a run.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 // Streams of random numbers of a run.
 constexpr uint64_t kSubsetStream = 11;
@@ -41,6 +43,8 @@ struct Sizes {
   int64_t most_steps = 0;
   // Test images that are used; 0: all.
   int64_t test_images = 0;
+  // Of each of the two attacks on a certificate.
+  int64_t gate_steps = 3;
 };
 
 Sizes SizesOf(Preset preset) {
@@ -58,6 +62,7 @@ Sizes SizesOf(Preset preset) {
     case Preset::kPaper:
       sizes.images = {300, 500, 1000, 5000};
       sizes.most_steps = 1 << 30;
+      sizes.gate_steps = 10;
       break;
   }
   return sizes;
@@ -128,6 +133,7 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
                                         const ClassifierRecipe& recipe,
                                         const ImageDataset& data,
                                         const std::string& prefix,
+                                        int64_t gate_steps,
                                         const RunContext& context) {
   LIPSCHITZ_ASSIGN_OR_RETURN(
       TrainedClassifier trained,
@@ -136,9 +142,10 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
                                            model, Norm::kL2, data, trained));
   CertificationOptions options;
   options.norm = Norm::kL2;
-  LIPSCHITZ_ASSIGN_OR_RETURN(const Certificates certificates,
-                             Certify(*trained.network, FlatPixels(data.test),
-                                     data.test.labels, options));
+  const torch::Tensor images = FlatPixels(data.test);
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const Certificates certificates,
+      Certify(*trained.network, images, data.test.labels, options));
   const torch::Tensor correct = certificates.predicted == certificates.labels;
   RunOutcome outcome;
   outcome.metrics[prefix + "accuracy"] =
@@ -149,20 +156,23 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
     outcome.metrics[absl::StrFormat("%scertified_%g", prefix, Radii()[i])] =
         certified[i];
   }
+  outcome.verdict =
+      PassGate(*trained.network, images, certificates, gate_steps, context.seed,
+               context.model_path + ".counterexample.json", &outcome.metrics);
   outcome.lipschitz =
       LipschitzRecord{Norm::kL2, certificates.lipschitz_constant, 0.0};
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   return outcome;
 }
 
 Json ConfigOf(const ClassifierRecipe& recipe, const std::string& dataset,
-              int64_t images, int64_t held_out, int64_t test_images) {
+              int64_t images, int64_t held_out, const Sizes& sizes) {
   Json config = {{"version", kVersion}, {"dataset", dataset}};
   config["images"] = images;
   config.update(recipe.ToJson());
   config["held_out"] = held_out;
-  config["test_images"] = test_images;
+  config["test_images"] = sizes.test_images;
+  config["gate_steps"] = sizes.gate_steps;
   return config;
 }
 
@@ -235,22 +245,21 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
                      {"constraint", model.constraint},
                      {"activation", model.activation},
                      {"images", images}};
-      run.config =
-          ConfigOf(recipe, data->name, images, held_out, sizes.test_images);
+      run.config = ConfigOf(recipe, data->name, images, held_out, sizes);
       run.slug = MakeSlug(
           absl::StrCat(data->name, "-", images, "-", model.name), common.preset,
-          ConfigOf(standard, data->name, images, 0, sizes.test_images),
-          &run.config);
+          ConfigOf(standard, data->name, images, 0, sizes), &run.config);
       run.execute =
-          [model_name = model.name, recipe, data, images, held_out,
-           test_images = sizes.test_images, first = runs.empty()](
+          [model_name = model.name, recipe, data, images, held_out, sizes,
+           first = runs.empty()](
               const RunContext& context) -> absl::StatusOr<RunOutcome> {
         if (first) AnnounceNotes(*data, context);
         LIPSCHITZ_ASSIGN_OR_RETURN(
             const ImageDataset small,
-            Subset(*data, images, held_out, test_images, context.seed));
+            Subset(*data, images, held_out, sizes.test_images, context.seed));
         return TrainAndTest(model_name, recipe, small,
-                            held_out > 0 ? "validation_" : "test_", context);
+                            held_out > 0 ? "validation_" : "test_",
+                            sizes.gate_steps, context);
       };
       runs.push_back(std::move(run));
     }
@@ -269,31 +278,26 @@ Table SmallDataExperiment::MakeTable(const std::vector<Record>& records) const {
                    {"test accuracy", {4, true}, Better::kHigher},
                    {"certified 0.5", {4, true}, Better::kHigher},
                    {"certified 1.58", {4, true}, Better::kHigher},
-                   {"K", {4, false}},
-                   {"seconds", {1, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"broken"},
+                   {"K", {4, false}}};
+  AddCostColumns(1, &table);
   table.compared_within = 2;
   for (const VariantRecords& group : Ordered(records)) {
-    std::vector<double> bounds;
-    std::vector<double> seconds;
-    for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds);
-      if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
-    }
-    table.rows.push_back(
-        {Dataset(group), absl::StrCat(Images(group)),
-         Text(group.variant, "network"), Text(group.variant, "constraint"),
-         Text(group.variant, "activation"),
-         SummariseMetric(group, "test_accuracy"),
-         SummariseMetric(group, "test_certified_0.5"),
-         SummariseMetric(group, "test_certified_1.58"), Summarise(bounds),
-         Summarise(seconds), absl::StrCat(group.ok.size()),
-         absl::StrCat(group.failed)});
+    table.rows.push_back({Dataset(group), absl::StrCat(Images(group)),
+                          Text(group.variant, "network"),
+                          Text(group.variant, "constraint"),
+                          Text(group.variant, "activation"),
+                          SummariseMetric(group, "test_accuracy"),
+                          SummariseMetric(group, "test_certified_0.5"),
+                          SummariseMetric(group, "test_certified_1.58"),
+                          GateCell(group), SummariseUpperBound(group)});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {absl::StrCat(
       "Certified: class right and proven within the l2 radius, pixels in [0, "
-      "1]. K: proven, l2. Mean ± standard deviation over seeds, each with a "
+      "1]. Broken: certified images, of all certified ones, for which an "
+      "attack inside the certified radius succeeded. K: proven, l2; seconds: "
+      "of training. Mean ± standard deviation over seeds, each with a "
       "training subset of its own. Preset: ",
       records.empty() ? "none" : records[0].preset, ".")};
   return table;
@@ -310,14 +314,6 @@ absl::Status SmallDataExperiment::WriteReport(
   figure.title = "Test accuracy from few images";
   figure.columns = 2;
   figure.legend_below = true;
-  const auto constraint_colour = [](const std::string& constraint,
-                                    const std::string& activation) {
-    if (constraint == "dropout") return std::string("#999999");
-    if (constraint == "spectral") return std::string("#E69F00");
-    if (constraint == "linf") return std::string("#8C6D1F");
-    if (constraint == "orthogonal") return std::string("#009E73");
-    return ActivationColour(activation);
-  };
   for (const VariantRecords& group : groups) {
     if (group.ok.empty()) continue;
     const std::string title =
@@ -342,7 +338,10 @@ absl::Status SmallDataExperiment::WriteReport(
     if (series == panel->series.end()) {
       Series next;
       next.label = label;
-      next.colour = constraint_colour(constraint, activation);
+      // RKO is there with several activations.
+      const std::string colour =
+          constraint == "rko" ? "" : ConstraintColour(constraint);
+      next.colour = colour.empty() ? ActivationColour(activation) : colour;
       next.style = constraint == "none" || constraint == "dropout"
                        ? LineStyle::kDashed
                        : LineStyle::kSolid;

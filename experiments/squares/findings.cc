@@ -32,7 +32,7 @@ std::vector<Finding> SquaresExperiment::Findings(
                       means.size(), " activations"),
          least.summary.mean >= 34.99});
   }
-  AddFinding("160 steps find 34.99 of the distance 35.", "", reached,
+  AddFinding("160 steps find 34.99 of the distance 35.", name(), reached,
              &findings);
   return findings;
 }

@@ -150,8 +150,7 @@ absl::StatusOr<std::vector<CriticRun>> ThreeConesExperiment::Runs(
 absl::Status ThreeConesExperiment::WriteReport(
     const std::string& results_dir, const std::string& stem,
     const std::vector<Record>& records) const {
-  LIPSCHITZ_RETURN_IF_ERROR(
-      CriticExperiment::WriteReport(results_dir, stem, records));
+  LIPSCHITZ_RETURN_IF_ERROR(WriteTable(results_dir, stem, MakeTable(records)));
   // A row for ReLU and each sorting activation under the orthonormal
   // constraint, of the first seed there is.
   Figure figure;

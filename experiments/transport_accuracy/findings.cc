@@ -42,7 +42,7 @@ std::vector<Finding> TransportAccuracyExperiment::Findings(
                       ClearlyAbove(*sorting, *relu)});
   }
   AddFinding("Sorting critics certify more of the exact distance than ReLU.",
-             "", closer, &findings);
+             name(), closer, &findings);
 
   std::vector<Check> bound;
   double most = 0.0;
@@ -59,7 +59,7 @@ std::vector<Finding> TransportAccuracyExperiment::Findings(
                          count),
          most <= 1.0 + 1e-6});
   }
-  AddFinding("No certified bound exceeds the exact distance.", "", bound,
+  AddFinding("No certified bound exceeds the exact distance.", name(), bound,
              &findings);
   return findings;
 }

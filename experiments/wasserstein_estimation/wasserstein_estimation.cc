@@ -201,8 +201,7 @@ absl::StatusOr<RunOutcome> Execute(const CriticSpec& spec,
   outcome.metrics["estimate_over_exact"] = on_exact.value / samples->exact;
   outcome.lipschitz =
       LipschitzRecord{Norm::kL2, estimate.lipschitz_constant, slope};
-  outcome.history = trained.training.history;
-  outcome.seconds = trained.training.seconds;
+  outcome.SetTraining(trained.training);
   outcome.verdict = Verdict(spec, on_exact, samples->exact, slope);
   return outcome;
 }

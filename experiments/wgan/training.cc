@@ -314,11 +314,10 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
                                             recipe.evaluation, context));
   outcome.metrics = evaluation.metrics;
   outcome.verdict = evaluation.verdict;
-  outcome.history = training->history;
+  outcome.SetTraining(*training);
   const Metrics& last = training->history.back().metrics;
   outcome.metrics["critic_estimate"] = last.at("critic_estimate");
   MarkCollapse(&outcome);
-  outcome.seconds = training->seconds;
   return outcome;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "experiments/common/classifier_training.h"
+#include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
 #include "experiments/common/image_data.h"
 #include "experiments/wgan/training.h"
@@ -200,27 +201,25 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
   table.title = "Generated images beside real ones";
   table.columns = {{"dataset"},
                    {"images of"},
-                   {"W1 certified", {3}},
-                   {"W1 exact", {3}},
-                   {"Fréchet", {1}},
-                   {"precision", {3}},
-                   {"recall", {3}},
-                   {"density", {3}},
-                   {"coverage", {3}},
+                   {"W1 certified", {3}, Better::kLower},
+                   {"W1 exact", {3}, Better::kLower},
+                   {"Fréchet", {1}, Better::kLower},
+                   {"precision", {3}, Better::kHigher},
+                   {"recall", {3}, Better::kHigher},
+                   {"density", {3}, Better::kHigher},
+                   {"coverage", {3}, Better::kHigher},
                    {"own estimate", {3}},
                    {"K", {4, false}},
                    {"s/iteration", {3, false}},
-                   {"collapsed", {2, false}},
-                   {"seeds"},
-                   {"failed"}};
+                   {"collapsed", {2, false}}};
+  AddCostColumns(0, &table);
+  table.compared_within = 1;
   for (const VariantRecords& group : Ordered(records)) {
-    std::vector<double> bounds;
-    std::vector<double> seconds;
     const auto iterations = group.config.value("iterations", int64_t{1});
-    for (const Record* record : group.ok) {
-      seconds.push_back(record->wall_seconds / static_cast<double>(iterations));
-      if (record->lipschitz) bounds.push_back(record->lipschitz->upper_bound);
-    }
+    const Summary seconds =
+        SummariseRecords(group, [iterations](const Record& record) {
+          return record.wall_seconds / static_cast<double>(iterations);
+        });
     const auto summary = [&](const char* metric) {
       return SummariseMetric(group, metric);
     };
@@ -228,14 +227,16 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
     const auto of_gan = [real](const Summary& value) {
       return real ? Cell("") : Cell(value);
     };
+    // What the generators are compared with is no generator.
+    if (real) table.reference_rows.insert(table.rows.size());
     table.rows.push_back(
         {Dataset(group), real ? "real (floor)" : Kind(group),
          summary("certified_wasserstein"), summary("exact_wasserstein"),
          summary("frechet_distance"), summary("precision"), summary("recall"),
          summary("density"), summary("coverage"),
-         of_gan(summary("critic_estimate")), of_gan(Summarise(bounds)),
-         of_gan(Summarise(seconds)), of_gan(summary("collapsed")),
-         absl::StrCat(group.ok.size()), absl::StrCat(group.failed)});
+         of_gan(summary("critic_estimate")), of_gan(SummariseUpperBound(group)),
+         of_gan(seconds), of_gan(summary("collapsed"))});
+    AddCostCells(group, &table.rows.back());
   }
   table.notes = {
       absl::StrCat(

@@ -8,6 +8,13 @@
 #include "absl/strings/str_cat.h"
 
 namespace lipschitz {
+namespace {
+
+int64_t RoundedUp(int64_t size, int64_t factor) {
+  return (size + factor - 1) / factor * factor;
+}
+
+}  // namespace
 
 absl::Status ToImageConfig::Validate() const {
   if (channels >= 1 && height >= 1 && width >= 1) return absl::OkStatus();
@@ -76,8 +83,12 @@ torch::Tensor SpaceToDepthImpl::forward(const torch::Tensor& x) {
               x.sizes());
   TORCH_CHECK(
       x.size(2) % config_.factor == 0 && x.size(3) % config_.factor == 0,
-      "layer '", name(), "': the factor ", config_.factor,
-      " does not divide the height and width of the shape ", x.sizes());
+      "layer '", name(), "': height and width must be multiples of the factor ",
+      config_.factor, ", got the shape ", x.sizes(),
+      "; nearest that fit: ", x.size(2) - x.size(2) % config_.factor, " × ",
+      x.size(3) - x.size(3) % config_.factor, " (cropped) or ",
+      RoundedUp(x.size(2), config_.factor), " × ",
+      RoundedUp(x.size(3), config_.factor), " (padded)");
   return at::pixel_unshuffle(x, config_.factor);
 }
 

@@ -97,6 +97,9 @@ class Loop {
     result.history = state_.history;
     result.steps = state_.step;
     result.seconds = earlier_seconds_ + SecondsSince(start_);
+    for (const torch::Tensor& parameter : model_.parameters()) {
+      if (parameter.requires_grad()) result.parameters += parameter.numel();
+    }
     return result;
   }
 

@@ -77,6 +77,8 @@ struct TrainingResult {
   double seconds = 0.0;
   // 0, or the step that this process went on from.
   int64_t resumed_from = 0;
+  // Numbers that were trained: of the parameters that require a gradient.
+  int64_t parameters = 0;
 };
 
 // Runs `options.steps` optimiser steps on `model`, then its AfterTraining, and

@@ -197,6 +197,23 @@ TEST(CommittedResults, NoAttackBrokeACertificate) {
 
 // The tighter the constraint, the more ReLU units are active on nearly all
 // images.
+// No certified accuracy on test images is published without the attacks on all
+// of its certificates.
+TEST(CommittedResults, EveryCertifiedTestImageWasAttacked) {
+  for (const char* experiment : {"mnist_robustness", "small_data"}) {
+    int certified = 0;
+    for (const Record& record : Committed(experiment)) {
+      if (record.metrics.count("test_accuracy") == 0) continue;
+      ASSERT_EQ(record.metrics.count("gate_attacked"), 1u) << record.slug;
+      EXPECT_EQ(record.metrics.at("gate_broken"), 0.0) << record.slug;
+      if (record.metrics.at("gate_attacked") == 0.0) continue;
+      EXPECT_GT(record.metrics.at("gate_least_margin"), 0.0) << record.slug;
+      ++certified;
+    }
+    EXPECT_GE(certified, 100) << experiment;
+  }
+}
+
 TEST(CommittedResults, TightConstraintsKeepReluUnitsActive) {
   const std::vector<Record> records =
       StandardRecords(Committed("activation_statistics"), Preset::kQuick);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "tests/testing/runs.h"
 #include "tests/testing/status.h"
@@ -86,6 +88,31 @@ TEST(CriticExperiment, UnconstrainedCriticsAreDividedByTheirConstant) {
   EXPECT_GT(outcome.metrics.at("mean_difference"), 5.0);
   EXPECT_GT(outcome.lipschitz->upper_bound, 1.0);
   EXPECT_LE(outcome.metrics.at("wasserstein_estimate"), 5.0);
+}
+
+// Every row of the table says whether what was trained is a bound.
+TEST(CriticExperiment, TableMarksWhatIsNoBound) {
+  const TwoPoints experiment;
+  std::vector<Record> records;
+  for (const Run& run : PlanOf(experiment, Quick())) {
+    const RunOutcome outcome = Execute(run, 0);
+    Record record;
+    record.preset = "quick";
+    record.variant = run.variant;
+    record.config = run.config;
+    record.metrics = outcome.metrics;
+    record.lipschitz = outcome.lipschitz;
+    record.parameters = outcome.parameters;
+    records.push_back(std::move(record));
+  }
+  const std::string table = experiment.MakeTable(records).ToCsv();
+  const std::vector<std::string> lines = absl::StrSplit(table, '\n');
+  ASSERT_GE(lines.size(), 3u);
+  EXPECT_TRUE(absl::StrContains(lines[0], "is a bound"));
+  EXPECT_TRUE(absl::StrContains(lines[1], ",yes,")) << lines[1];
+  EXPECT_TRUE(absl::StrContains(lines[2], ",no,")) << lines[2];
+  // 2 × 8 + 8 and 8 × 1 + 1 numbers.
+  EXPECT_TRUE(absl::StrContains(lines[1], ",33,")) << lines[1];
 }
 
 TEST(CriticExperiment, AnEstimateAboveTheExactDistanceFailsTheRun) {

@@ -153,7 +153,8 @@ TEST(GroupByVariantTest, PresetsAreApart) {
 }
 
 TEST(GroupByVariantTest, OfNothingIsNothing) {
-  EXPECT_TRUE(GroupByVariant({}).empty());
+  const std::vector<Record> nothing;
+  EXPECT_TRUE(GroupByVariant(nothing).empty());
 }
 
 TEST(SummariseMetricTest, IsOverTheOkRecordsThatHaveIt) {

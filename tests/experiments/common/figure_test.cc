@@ -131,6 +131,20 @@ TEST(ActivationColourTest, EveryNameOfTheLibraryIsKnown) {
   EXPECT_EQ(ActivationColour(""), "#000000");
 }
 
+TEST(ConstraintColourTest, NoneIsAnActivationsNorAnotherConstraints) {
+  std::set<std::string> colours;
+  for (const std::string& name : ActivationNames()) {
+    colours.insert(ActivationColour(name));
+  }
+  for (const char* name :
+       {"dropout", "spectral", "parseval", "linf", "rko", "orthogonal"}) {
+    EXPECT_TRUE(colours.insert(ConstraintColour(name)).second) << name;
+  }
+  for (const char* name : {"none", "stiefel", "bjorck", ""}) {
+    EXPECT_EQ(ConstraintColour(name), "") << name;
+  }
+}
+
 TEST(GnuplotScriptTest, SeriesHaveTheirLooks) {
   Series solid{"first", {0, 1}, {2, 3}, "#123456", LineStyle::kSolid, 3.5};
   Series dashed{"second", {0, 1}, {2, 3}, "#ABCDEF", LineStyle::kDashed, 1};
@@ -142,6 +156,25 @@ TEST(GnuplotScriptTest, SeriesHaveTheirLooks) {
                                 "dashtype (8,6) title 'second' noenhanced"));
   EXPECT_THAT(script, HasSubstr("linecolor rgb '#000001' linewidth 2 "
                                 "dashtype (2,4) notitle"));
+}
+
+TEST(GnuplotScriptTest, NamesStandWhereNumbersWould) {
+  Figure figure = OnePanelFigure({{"a", {0, 1}, {1, 2}}});
+  figure.panels[0].x.tics = {0.0, 1.0};
+  figure.panels[0].x.names = {"linf_rows", "it's"};
+  EXPECT_THAT(Script(figure),
+              HasSubstr("set xtics noenhanced ('linf_rows' 0,'it''s' 1)\n"));
+  ASSERT_TRUE(DrawFigure(Folder() + "/names.svg", figure).ok());
+}
+
+TEST(GnuplotScriptTest, DotsAndLinesCanBeAlone) {
+  Figure figure =
+      OnePanelFigure({{"dots", {0, 1}, {2, 3}, "#123456", LineStyle::kPoints},
+                      {"line", {0, 1}, {2, 3}, "#123456", LineStyle::kLine}});
+  const std::string script = Script(figure);
+  EXPECT_THAT(script, HasSubstr("using 1:2 with points "));
+  EXPECT_THAT(script, HasSubstr("using 1:2 with lines "));
+  ASSERT_TRUE(DrawFigure(Folder() + "/alone.png", figure).ok());
 }
 
 TEST(GnuplotScriptTest, PointsKeepTheirOrderAndDigits) {

@@ -51,6 +51,7 @@ Record Example() {
   record.wall_seconds = 12.25;
   record.run_seconds = 20.5;
   record.peak_memory_mib = 300.0;
+  record.parameters = 269322;
   return record;
 }
 
@@ -98,18 +99,19 @@ TEST(RecordTest, EverythingSurvivesTheFile) {
   EXPECT_EQ(read->wall_seconds, record.wall_seconds);
   EXPECT_EQ(read->run_seconds, record.run_seconds);
   EXPECT_EQ(read->peak_memory_mib, record.peak_memory_mib);
+  EXPECT_EQ(read->parameters, record.parameters);
   EXPECT_EQ(read->cost_seconds(), 20.5);
   EXPECT_FALSE(read->ok());
 }
 
 TEST(RecordTest, KeysAreThoseOfTheDesignInItsOrder) {
   const Json json = Example().ToJson();
-  EXPECT_THAT(
-      Keys(json),
-      ElementsAre("schema", "experiment", "slug", "variant", "preset",
-                  "dataset", "seed", "status", "message", "metrics", "curves",
-                  "lipschitz", "history", "config", "environment",
-                  "wall_seconds", "run_seconds", "peak_memory_mib"));
+  EXPECT_THAT(Keys(json),
+              ElementsAre("schema", "experiment", "slug", "variant", "preset",
+                          "dataset", "seed", "status", "message", "metrics",
+                          "curves", "lipschitz", "history", "config",
+                          "environment", "wall_seconds", "run_seconds",
+                          "peak_memory_mib", "parameters"));
   EXPECT_EQ(json["schema"], 1);
   EXPECT_THAT(Keys(json["variant"]), ElementsAre("constraint", "activation"));
   EXPECT_THAT(Keys(json["lipschitz"]),
@@ -239,7 +241,10 @@ TEST(ReadRecordTest, EveryMissingKeyIsAnErrorThatNamesIt) {
   const std::string path = Folder() + "/x.json";
   for (const std::string& key : Keys(Example().ToJson())) {
     // What records of earlier programs lack.
-    if (key == "run_seconds" || key == "peak_memory_mib") continue;
+    if (key == "run_seconds" || key == "peak_memory_mib" ||
+        key == "parameters") {
+      continue;
+    }
     Json json = Example().ToJson();
     json.erase(key);
     ASSERT_TRUE(WriteFileAtomically(path, json.dump()).ok());
@@ -252,6 +257,7 @@ TEST(ReadRecordTest, RecordsOfEarlierProgramsLackTheCostOfTheWholeRun) {
   Json json = Example().ToJson();
   json.erase("run_seconds");
   json.erase("peak_memory_mib");
+  json.erase("parameters");
   const auto record = Record::FromJson(json);
   ASSERT_TRUE(record.ok()) << record.status();
   EXPECT_EQ(record->cost_seconds(), record->wall_seconds);
@@ -278,6 +284,7 @@ TEST(ReadRecordTest, EveryValueOfTheWrongKindIsAnErrorThatNamesItsKey) {
       {"wall_seconds", {"12", true, Json::array()}},
       {"run_seconds", {"12", true, Json::array()}},
       {"peak_memory_mib", {"12", true, Json::array()}},
+      {"parameters", {"12", true, 1.5, Json(), Json::array()}},
   };
   // All but the schema, which has a test of its own.
   ASSERT_EQ(wrong.size() + 1, Example().ToJson().size());

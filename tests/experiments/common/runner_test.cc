@@ -82,6 +82,7 @@ RunOutcome FullOutcome() {
   outcome.lipschitz = LipschitzRecord{Norm::kL2, 1.0, 0.5};
   outcome.history = {{10, {{"loss", 0.25}}}};
   outcome.seconds = 123.5;
+  outcome.parameters = 17;
   return outcome;
 }
 
@@ -107,6 +108,7 @@ void ExpectFullRecord(const Record& record) {
   // A training of 123.5 seconds that was resumed and ended now.
   EXPECT_EQ(record.run_seconds, 123.5);
   EXPECT_GT(record.peak_memory_mib, 5.0);
+  EXPECT_EQ(record.parameters, 17);
 }
 
 TEST(RunTasksTest, WritesWhatARunFound) {

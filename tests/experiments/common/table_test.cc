@@ -104,6 +104,21 @@ TEST(MarkdownTest, AlignsByCharactersNotBytes) {
             "| abcde | 2   |\n");
 }
 
+// The constant of a network without constraint is as large as it likes.
+TEST(MarkdownTest, LargeNumbersAreShort) {
+  Table table;
+  table.columns = {{"K", {4, true}}};
+  const auto text = [&](const Summary& summary) {
+    table.rows = {{summary}};
+    return table.ToMarkdown();
+  };
+  EXPECT_THAT(text({5.35441e17, 3.2e16, 3}), HasSubstr("| 5.35e+17 ± 3.2e+16"));
+  EXPECT_THAT(text({-5.35441e17, 0.0, 1}), HasSubstr("| -5.35e+17 |"));
+  EXPECT_THAT(text({9999999.0, 0.5, 2}), HasSubstr("| 9999999.0000 ± 0.5000"));
+  // CSV keeps all digits.
+  EXPECT_THAT(table.ToCsv(), HasSubstr("9999999,0.5"));
+}
+
 TEST(MarkdownTest, DeviationOnlyWithTwoValuesOrMore) {
   Table table;
   table.columns = {{"x", {3, true}}};
@@ -169,6 +184,13 @@ TEST(BestTest, IsAmongRowsThatAreCompared) {
   Table table = Scores(Better::kHigher);
   table.compared_within = 1;
   // Of two equal ones neither is better.
+  EXPECT_THAT(SecondCells(table),
+              ElementsAre("**0.50 ± 0.12**", "0.25", "0.75", "0.75", "–"));
+}
+
+TEST(BestTest, RowsOfReferenceAreLeftOut) {
+  Table table = Scores(Better::kHigher);
+  table.reference_rows = {2, 3};
   EXPECT_THAT(SecondCells(table),
               ElementsAre("**0.50 ± 0.12**", "0.25", "0.75", "0.75", "–"));
 }

@@ -46,6 +46,11 @@ TEST(SmallData, EveryModelLearnsAndKeepsItsConstant) {
     EXPECT_GE(record["metrics"]["test_accuracy"].get<double>(), 0.5);
     EXPECT_GE(record["metrics"]["test_accuracy"].get<double>(),
               record["metrics"]["test_certified_0.5"].get<double>());
+    // Every certificate, however small its radius, was attacked.
+    EXPECT_GE(record["metrics"]["gate_attacked"].get<double>(),
+              200.0 * record["metrics"]["test_certified_0.5"].get<double>());
+    EXPECT_GT(record["metrics"]["gate_attacked"].get<double>(), 0.0);
+    EXPECT_EQ(record["metrics"]["gate_broken"].get<double>(), 0.0);
     const double bound = record["lipschitz"]["upper_bound"].get<double>();
     if (constraint == "none" || constraint == "dropout") {
       // Nothing holds its weights back.

@@ -129,9 +129,9 @@ TEST(SpaceToDepth, SizesThatDoNotFitAreErrorsThatNameTheLayer) {
       [&] {
         layer->forward(at::zeros({2, 3, 4, 5}));
       },
-      ThrowsMessage<c10::Error>(AllOf(HasSubstr("'down'"),
-                                      HasSubstr("factor 2"),
-                                      HasSubstr("[2, 3, 4, 5]"))));
+      ThrowsMessage<c10::Error>(AllOf(
+          HasSubstr("'down'"), HasSubstr("factor 2"), HasSubstr("[2, 3, 4, 5]"),
+          HasSubstr("4 × 4 (cropped)"), HasSubstr("4 × 6 (padded)"))));
   EXPECT_THAT(
       [&] {
         layer->forward(at::zeros({2, 12}));

@@ -203,7 +203,9 @@ TEST(ConvolutionNormBounds, AreWithinAPercentForTheLayersOfKnownNetworks) {
        std::vector<ConvolutionGeometry>{{1, 10, 5, 5, 1, zero, 0, 28, 28},
                                         {10, 20, 5, 5, 1, zero, 0, 12, 12},
                                         {1, 64, 4, 4, 2, zero, 1, 28, 28},
-                                        {64, 64, 4, 4, 2, zero, 1, 14, 14},
+                                        {64, 128, 4, 4, 2, zero, 1, 14, 14},
+                                        {3, 64, 4, 4, 2, zero, 1, 32, 32},
+                                        {64, 128, 4, 4, 2, zero, 1, 16, 16},
                                         {32, 32, 3, 3, 1, zero, 1, 7, 7},
                                         {32, 32, 3, 3, 1, zero, 1, 14, 14},
                                         {32, 32, 3, 3, 1, zero, 1, 28, 28}}) {

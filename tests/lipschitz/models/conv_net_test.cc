@@ -3,10 +3,12 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
@@ -115,6 +117,52 @@ TEST(MakeConvNet, IsOneLipschitzUnderEveryConstraint) {
                                   : jacobian.abs().sum(1).max().item<double>();
       EXPECT_LE(steepest, *bound);
       EXPECT_GT(steepest, 1e-3);
+    }
+  }
+}
+
+// The networks of the experiments at their own size: the constant is proven and
+// at most 1, and a step along the gradient does not grow by more.
+TEST(MakeConvNet, KnownNetworksAreOneLipschitzAtTheirSize) {
+  const struct {
+    ConvolutionConstraintKind convolution;
+    ConstraintKind dense;
+    Norm norm;
+  } kConstraints[] = {
+      {ConvolutionConstraintKind::kRko, ConstraintKind::kStiefel, Norm::kL2},
+      {ConvolutionConstraintKind::kOrthogonal, ConstraintKind::kStiefel,
+       Norm::kL2},
+      {ConvolutionConstraintKind::kRkoLinf, ConstraintKind::kLinfRows,
+       Norm::kLinf},
+  };
+  for (const auto& constraint : kConstraints) {
+    for (Layout& layout : Layouts()) {
+      SCOPED_TRACE(
+          absl::StrCat(layout.name, ", ",
+                       ConvolutionConstraintName(constraint.convolution)));
+      torch::manual_seed(7);
+      Constrain(constraint.convolution, constraint.dense, &layout.config);
+      Sequential network = Make(layout.config);
+      network->eval();
+      const auto bound = network->LipschitzBound(constraint.norm);
+      ASSERT_TRUE(bound.ok()) << bound.status();
+      EXPECT_LE(*bound, 1.0 + 1e-5);
+      // A step along the gradient of the first output, where it grows most.
+      const double order = constraint.norm == Norm::kL2
+                               ? 2.0
+                               : std::numeric_limits<double>::infinity();
+      torch::Tensor x = torch::rand({2, 784}).requires_grad_(true);
+      network->forward(x).select(1, 0).sum().backward();
+      const torch::NoGradGuard no_grad;
+      const torch::Tensor direction =
+          constraint.norm == Norm::kL2 ? x.grad() : x.grad().sign();
+      const torch::Tensor step =
+          0.1 * direction / direction.norm(order, 1, /*keepdim=*/true);
+      const torch::Tensor change =
+          network->forward(x + step) - network->forward(x);
+      const torch::Tensor slope = change.norm(order, 1) / step.norm(order, 1);
+      EXPECT_LE(slope.max().item<double>(), *bound * (1 + 1e-4));
+      EXPECT_GT(slope.min().item<double>(), 0.0);
     }
   }
 }

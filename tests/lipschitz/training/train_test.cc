@@ -91,6 +91,7 @@ TEST(TrainTest, MinimisesAParabola) {
   EXPECT_EQ(result->steps, 20);
   EXPECT_EQ(result->resumed_from, 0);
   EXPECT_GE(result->seconds, 0);
+  EXPECT_EQ(result->parameters, 2);
   // Every step halves the point.
   EXPECT_DOUBLE_EQ(training.point->p[0].item<double>(), 3 * std::exp2(-20));
   EXPECT_DOUBLE_EQ(training.point->p[1].item<double>(), -4 * std::exp2(-20));

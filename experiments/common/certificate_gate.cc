@@ -68,6 +68,7 @@ Cell GateCell(const VariantRecords& group) {
     const Summary summary = SummariseMetric(group, metric);
     return summary.mean * summary.count;
   };
+  if (SummariseMetric(group, "gate_attacked").count == 0) return "–";
   return absl::StrFormat("%.0f of %.0f", total("gate_broken"),
                          total("gate_attacked"));
 }

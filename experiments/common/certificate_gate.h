@@ -29,7 +29,8 @@ absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
                       Metrics* metrics);
 
 // "0 of 29320": certificates that broke, of all that were attacked, over the ok
-// records (a run in which one broke is a failed one).
+// records (a run in which one broke is a failed one); "–" where none passed the
+// gate.
 Cell GateCell(const VariantRecords& group);
 
 }  // namespace lipschitz::experiments

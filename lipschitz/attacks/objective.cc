@@ -7,6 +7,7 @@
 #include <array>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,32 @@ constexpr std::array<std::pair<AttackObjective, const char*>, 3> kNames = {{
     {AttackObjective::kMargin, "margin"},
     {AttackObjective::kDlr, "dlr"},
 }};
+
+// Examples at a time: what a network holds of so many fits the caches, and its
+// memory is taken from the heap instead of from the system anew.
+constexpr int64_t kRowsAtATime = 64;
+
+ObjectivePoint EvaluateRows(const Classifier& classifier,
+                            AttackObjective objective, const at::Tensor& x,
+                            const at::Tensor& labels) {
+  const at::Tensor leaf = x.detach().requires_grad_(true);
+  const at::Tensor logits = classifier(leaf);
+  const at::Tensor values = ObjectiveValues(objective, logits, labels);
+  at::Tensor gradient;
+  if (values.requires_grad()) {
+    gradient = torch::autograd::grad({values.sum()}, {leaf}, {},
+                                     /*retain_graph=*/false,
+                                     /*create_graph=*/false,
+                                     /*allow_unused=*/true)[0];
+  }
+  ObjectivePoint point;
+  point.values = values.detach();
+  point.margins = LogitMargins(logits.detach(), labels);
+  point.gradient = gradient.defined()
+                       ? at::nan_to_num(gradient.detach(), 0.0, 0.0, 0.0)
+                       : at::zeros_like(x);
+  return point;
+}
 
 }  // namespace
 
@@ -61,29 +88,29 @@ ObjectivePoint EvaluateObjective(const Classifier& classifier,
                                  AttackObjective objective, const at::Tensor& x,
                                  const at::Tensor& labels) {
   const c10::AutoGradMode with_gradients(true);
-  const at::Tensor leaf = x.detach().requires_grad_(true);
-  const at::Tensor logits = classifier(leaf);
-  const at::Tensor values = ObjectiveValues(objective, logits, labels);
-  at::Tensor gradient;
-  if (values.requires_grad()) {
-    gradient = torch::autograd::grad({values.sum()}, {leaf}, {},
-                                     /*retain_graph=*/false,
-                                     /*create_graph=*/false,
-                                     /*allow_unused=*/true)[0];
+  const std::vector<at::Tensor> inputs = x.split(kRowsAtATime);
+  const std::vector<at::Tensor> targets = labels.split(kRowsAtATime);
+  std::vector<at::Tensor> values;
+  std::vector<at::Tensor> margins;
+  std::vector<at::Tensor> gradients;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    ObjectivePoint part =
+        EvaluateRows(classifier, objective, inputs[i], targets[i]);
+    values.push_back(std::move(part.values));
+    margins.push_back(std::move(part.margins));
+    gradients.push_back(std::move(part.gradient));
   }
-  ObjectivePoint point;
-  point.values = values.detach();
-  point.margins = LogitMargins(logits.detach(), labels);
-  point.gradient = gradient.defined()
-                       ? at::nan_to_num(gradient.detach(), 0.0, 0.0, 0.0)
-                       : at::zeros_like(x);
-  return point;
+  return {at::cat(values), at::cat(margins), at::cat(gradients)};
 }
 
 at::Tensor EvaluateMargins(const Classifier& classifier, const at::Tensor& x,
                            const at::Tensor& labels) {
   const c10::NoGradGuard no_grad;
-  return LogitMargins(classifier(x), labels);
+  std::vector<at::Tensor> logits;
+  for (const at::Tensor& rows : x.split(kRowsAtATime)) {
+    logits.push_back(classifier(rows));
+  }
+  return LogitMargins(at::cat(logits), labels);
 }
 
 }  // namespace lipschitz

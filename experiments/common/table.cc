@@ -117,6 +117,26 @@ void EmphasiseBest(const Table& table,
   }
 }
 
+// Whether it holds a summary in every row, and of no value in any.
+bool IsEmptyColumn(const Table& table, size_t column) {
+  return !table.rows.empty() &&
+         std::all_of(table.rows.begin(), table.rows.end(),
+                     [column](const std::vector<Cell>& row) {
+                       const auto* summary = std::get_if<Summary>(&row[column]);
+                       return summary != nullptr && summary->count == 0;
+                     });
+}
+
+// The texts of a line, less those of columns of which nothing is known.
+std::vector<std::string> WithoutEmptyColumns(
+    const Table& table, const std::vector<std::string>& line) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (!IsEmptyColumn(table, i)) shown.push_back(line[i]);
+  }
+  return shown;
+}
+
 std::string CsvText(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
@@ -158,7 +178,8 @@ std::string Table::ToMarkdown() const {
     header.push_back(MarkdownText(column.title));
   }
   lines.insert(lines.begin(), std::move(header));
-  std::vector<size_t> widths(columns.size(), 3);
+  for (auto& line : lines) line = WithoutEmptyColumns(*this, line);
+  std::vector<size_t> widths(lines[0].size(), 3);
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {
       widths[i] = std::max(widths[i], DisplayWidth(line[i]));

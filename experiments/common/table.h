@@ -53,7 +53,8 @@ struct Table {
 
   // Aligned, so that it reads well on a terminal too. The best means of a
   // column (as they are written, so that there may be several) are bold where
-  // it is known what is better, and where they differ from the others.
+  // it is known what is better, and where they differ from the others. Columns
+  // of which no row has a value are left out.
   std::string ToMarkdown() const;
   // RFC 4180, but lines end in a line feed alone. A column that holds a summary
   // becomes two: TITLE and TITLE_sd, with all digits.

@@ -85,6 +85,19 @@ TEST(MarkdownTest, WholeTable) {
             "Second.\n");
 }
 
+TEST(MarkdownTest, ColumnsOfNothingAreLeftOut) {
+  Table table;
+  table.columns = {{"name"}, {"parameters", {0, false}}, {"s", {0, false}}};
+  table.rows = {{"a", Summary{}, Summary{}},
+                {"b", Summary{}, Summary{2.0, 0.0, 1}}};
+  EXPECT_EQ(table.ToMarkdown(),
+            "| name | s   |\n"
+            "| ---- | --- |\n"
+            "| a    | –   |\n"
+            "| b    | 2   |\n");
+  EXPECT_THAT(table.ToCsv(), HasSubstr("name,parameters,parameters_sd,s,s_sd"));
+}
+
 TEST(MarkdownTest, NoRowsLeaveTheHeader) {
   Table table;
   table.columns = {{"a"}, {"long title"}};

@@ -94,7 +94,7 @@ TEST(CriticExperiment, UnconstrainedCriticsAreDividedByTheirConstant) {
 TEST(CriticExperiment, TableMarksWhatIsNoBound) {
   const TwoPoints experiment;
   std::vector<Record> records;
-  for (const Run& run : PlanOf(experiment, Quick())) {
+  for (const auto& run : PlanOf(experiment, Quick())) {
     const RunOutcome outcome = Execute(run, 0);
     Record record;
     record.preset = "quick";

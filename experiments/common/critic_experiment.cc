@@ -185,7 +185,8 @@ std::string IsBound(const VariantRecords& group) {
         return record->lipschitz &&
                record->lipschitz->upper_bound <= 1.0 + kConstantAllowance;
       });
-  return group.ok.empty() ? "–" : every ? "yes" : "no";
+  if (group.ok.empty()) return "–";
+  return every ? "yes" : "not a bound";
 }
 
 }  // namespace
@@ -270,9 +271,8 @@ Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
   table.notes = {absl::StrCat(
       "Estimate: the critic's mean difference between samples of P and of Q, "
       "divided by its proven constant K: at most W1. The mean difference "
-      "itself "
-      "is a bound only where K is 1 (up to 1e-5). Gradient norm: mean over "
-      "points between samples of P and Q. Mean ± standard deviation over "
+      "itself is a bound only where K is 1 (up to 1e-5). Gradient norm: mean "
+      "over points between samples of P and Q. Mean ± standard deviation over "
       "seeds. Preset: ",
       records.empty() ? "none" : records[0].preset, ".")};
   return table;

@@ -354,13 +354,12 @@ std::string ActivationColour(const std::string& activation) {
 }
 
 std::string ConstraintColour(const std::string& constraint) {
-  static constexpr std::array<std::pair<const char*, const char*>, 6> kColours =
+  static constexpr std::array<std::pair<const char*, const char*>, 5> kColours =
       {{
           {"dropout", "#999999"},
           {"spectral", "#882255"},
           {"parseval", "#999933"},
           {"linf", "#117733"},
-          {"rko", "#332288"},
           {"orthogonal", "#44AA99"},
       }};
   for (const auto& [name, colour] : kColours) {

@@ -142,10 +142,11 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
                                            model, Norm::kL2, data, trained));
   CertificationOptions options;
   options.norm = Norm::kL2;
-  const torch::Tensor images = FlatPixels(data.test);
+  const torch::Device device = trained.network->parameters().front().device();
+  const torch::Tensor images = FlatPixels(data.test).to(device);
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const Certificates certificates,
-      Certify(*trained.network, images, data.test.labels, options));
+      Certify(*trained.network, images, data.test.labels.to(device), options));
   const torch::Tensor correct = certificates.predicted == certificates.labels;
   RunOutcome outcome;
   outcome.metrics[prefix + "accuracy"] =
@@ -338,9 +339,7 @@ absl::Status SmallDataExperiment::WriteReport(
     if (series == panel->series.end()) {
       Series next;
       next.label = label;
-      // RKO is there with several activations.
-      const std::string colour =
-          constraint == "rko" ? "" : ConstraintColour(constraint);
+      const std::string colour = ConstraintColour(constraint);
       next.colour = colour.empty() ? ActivationColour(activation) : colour;
       next.style = constraint == "none" || constraint == "dropout"
                        ? LineStyle::kDashed

@@ -252,7 +252,8 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
           "over its last steps; K: what its constant is proven to be at most. "
           "Only with K = 1 is the estimate one of a distance; of the others it "
           "is not a bound. s/iteration: a step of the generator with its steps "
-          "of the critic. Preset: ",
+          "of the critic; seconds: of training, of real images those of "
+          "measuring them. Preset: ",
           records.empty() ? "none" : records[0].preset, ".")};
   return table;
 }

@@ -110,7 +110,7 @@ TEST(CriticExperiment, TableMarksWhatIsNoBound) {
   ASSERT_GE(lines.size(), 3u);
   EXPECT_TRUE(absl::StrContains(lines[0], "is a bound"));
   EXPECT_TRUE(absl::StrContains(lines[1], ",yes,")) << lines[1];
-  EXPECT_TRUE(absl::StrContains(lines[2], ",no,")) << lines[2];
+  EXPECT_TRUE(absl::StrContains(lines[2], ",not a bound,")) << lines[2];
   // 2 × 8 + 8 and 8 × 1 + 1 numbers.
   EXPECT_TRUE(absl::StrContains(lines[1], ",33,")) << lines[1];
 }

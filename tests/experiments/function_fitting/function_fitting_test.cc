@@ -12,6 +12,7 @@
 #include "experiments/common/settings.h"
 #include "gtest/gtest.h"
 #include "lipschitz/base/norm.h"
+#include "lipschitz/optim/optimizer.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz::experiments {
@@ -114,6 +115,27 @@ TEST(FunctionFitting, TheSameSeedGivesTheSameOutcome) {
   }
 }
 
+TEST(FunctionFitting, FreshPointsTakeTheGridsPlace) {
+  FunctionFittingSettings settings;
+  settings.replaced = {{"distance_l2"}, {"stiefel"}, {"groupsort4"}, {16}, {3}};
+  settings.steps = 400;
+  const PlannedRun grid = PlanOf(Preset::kQuick, settings).at(0);
+  EXPECT_TRUE(grid.config.contains("training_points"));
+  EXPECT_FALSE(grid.config.contains("fresh_points"));
+  settings.fresh_points = 512;
+  settings.optimizer = OptimizerKind::kMuon;
+  const PlannedRun fresh = PlanOf(Preset::kQuick, settings).at(0);
+  EXPECT_EQ(fresh.config.at("fresh_points"), 512);
+  EXPECT_EQ(fresh.config.at("optimizer"), "muon");
+  EXPECT_FALSE(fresh.config.contains("training_points"));
+  EXPECT_NE(fresh.slug, grid.slug);
+  const RunOutcome outcome = Execute(fresh, 1);
+  EXPECT_TRUE(outcome.verdict.ok()) << outcome.verdict;
+  // Points of the whole square: no pit is left out.
+  EXPECT_LE(outcome.metrics.at("sup_error"), 0.1);
+  EXPECT_EQ(outcome.metrics, Execute(fresh, 1).metrics);
+}
+
 TEST(FunctionFitting, SettingsThatMakeNoSenseAreNamed) {
   const auto fails = [](const FunctionFittingSettings& settings,
                         const std::string& named) {
@@ -145,6 +167,9 @@ TEST(FunctionFitting, SettingsThatMakeNoSenseAreNamed) {
   settings = {};
   settings.loss_power = 0.5;
   fails(settings, "loss_power");
+  settings = {};
+  settings.fresh_points = -7;
+  fails(settings, "fresh_points");
 }
 
 TEST(FunctionFitting, TheProgramWritesRecordsTableAndFigures) {

@@ -148,6 +148,30 @@ struct Memorised {
   Classifier classifier;
 };
 
+// Examples are evaluated a few at a time; what comes back is in their order.
+TEST(Objective, OfManyExamplesIsThatOfEachAlone) {
+  Sequential network = RandomMlp(3, {5, 16, 4}, ActivationSpec::MaxMin());
+  network->eval();
+  const Classifier classifier = [&](const at::Tensor& x) {
+    return network->forward(x);
+  };
+  const at::Tensor x = at::rand({200, 5});
+  const at::Tensor labels = at::arange(200, at::kLong).remainder(4);
+  const ObjectivePoint all =
+      EvaluateObjective(classifier, AttackObjective::kMargin, x, labels);
+  const at::Tensor margins = EvaluateMargins(classifier, x, labels);
+  ASSERT_EQ(all.gradient.sizes(), x.sizes());
+  for (int64_t i = 0; i < 200; ++i) {
+    const ObjectivePoint one =
+        EvaluateObjective(classifier, AttackObjective::kMargin,
+                          x.narrow(0, i, 1), labels.narrow(0, i, 1));
+    EXPECT_TRUE(TensorsNear(all.values.narrow(0, i, 1), one.values, 1e-5));
+    EXPECT_TRUE(TensorsNear(all.margins.narrow(0, i, 1), one.margins, 1e-5));
+    EXPECT_TRUE(TensorsNear(margins.narrow(0, i, 1), one.margins, 1e-5));
+    EXPECT_TRUE(TensorsNear(all.gradient.narrow(0, i, 1), one.gradient, 1e-5));
+  }
+}
+
 TEST(AttacksTest, FindTheExactMinimalPerturbationOfALinearClassifier) {
   for (const NamedAttack& attack : AllAttacks()) {
     for (Norm norm : {Norm::kL2, Norm::kLinf}) {

@@ -1,6 +1,6 @@
 """The one way in which a test of this project is declared."""
 
-load("//tools:copts.bzl", "COPTS")
+load("//tools:cc.bzl", "cc_test")
 
 def lipschitz_test(name, deps, **kwargs):
     """A GoogleTest program from `name`.cc; a small one unless said otherwise.
@@ -10,12 +10,11 @@ def lipschitz_test(name, deps, **kwargs):
       deps: what it tests; GoogleTest comes by itself.
       **kwargs: passed on to cc_test.
     """
-    native.cc_test(
+    cc_test(
         name = name,
         size = kwargs.pop("size", "small"),
         timeout = kwargs.pop("timeout", "moderate"),
         srcs = [name + ".cc"] + kwargs.pop("srcs", []),
-        copts = COPTS,
         deps = deps + [
             "@googletest//:gtest",
             "@googletest//:gtest_main",

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -39,7 +40,8 @@ constexpr double kSlopeAllowance = 1e-9;
 constexpr int64_t kCurvePoints = 129;
 // Grid points that are evaluated at once.
 constexpr int64_t kChunk = 16384;
-constexpr int64_t kMostFreshPoints = 1 << 20;
+// That a step draws.
+constexpr int64_t kMostPoints = 1 << 20;
 
 constexpr uint64_t kTrainingStream = 2;
 
@@ -67,6 +69,11 @@ bool BoundsFrom(const std::string& constraint, Norm norm) {
     return std::find(names.begin(), names.end(), constraint) != names.end();
   };
   return contains(kFromLinf) || (norm == Norm::kL2 && contains(kFromL2));
+}
+
+bool IsOrthonormal(const std::string& constraint) {
+  return constraint == "stiefel" || constraint == "polar" ||
+         constraint == "bjorck";
 }
 
 absl::StatusOr<MlpConfig> NetworkOf(const Variant& variant) {
@@ -99,6 +106,8 @@ Json ConfigOf(const FunctionFittingTraining& training) {
                  {"loss_power", training.loss_power}};
   if (training.fresh_points > 0) {
     config["fresh_points"] = training.fresh_points;
+    // Absent from records that are older than it.
+    if (training.candidates > 1) config["candidates"] = training.candidates;
   } else {
     config["training_points"] = training.training_points;
   }
@@ -106,24 +115,33 @@ Json ConfigOf(const FunctionFittingTraining& training) {
   return config;
 }
 
+// The network's values at the rows of x.
+torch::Tensor ValuesAt(LayerImpl& network, const torch::Tensor& x) {
+  return network.forward(x).squeeze(1);
+}
+
 // The points of a step of the training, and the function there.
 class TrainingPoints {
  public:
   TrainingPoints(const Target& target, const FunctionFittingTraining& training,
                  const torch::Device& device)
-      : target_(target), fresh_(training.fresh_points), device_(device) {
+      : target_(target),
+        fresh_(training.fresh_points),
+        candidates_(training.candidates),
+        device_(device) {
     if (fresh_ == 0) {
       Set(Grid{target.box, training.training_points}.Points());
     }
   }
 
   // Draws fresh points, where it is asked to.
-  void Next(const RandomSource& random) {
+  void Next(LayerImpl& network, const RandomSource& random) {
     if (fresh_ == 0) return;
     const torch::Tensor unit =
-        torch::rand({fresh_, target_.box.dim}, random.generator(),
+        torch::rand({candidates_ * fresh_, target_.box.dim}, random.generator(),
                     torch::TensorOptions(torch::kDouble));
     Set(target_.box.lower + (target_.box.upper - target_.box.lower) * unit);
+    if (candidates_ > 1) KeepTheWorst(network);
   }
 
   const torch::Tensor& x() const { return x_; }
@@ -135,8 +153,17 @@ class TrainingPoints {
     y_ = target_.value(points).to(device_, torch::kFloat);
   }
 
+  void KeepTheWorst(LayerImpl& network) {
+    torch::NoGradGuard no_grad;
+    const torch::Tensor error = (ValuesAt(network, x_) - y_).abs();
+    const torch::Tensor worst = std::get<1>(error.topk(fresh_));
+    x_ = x_.index_select(0, worst);
+    y_ = y_.index_select(0, worst);
+  }
+
   const Target& target_;
   int64_t fresh_;
+  int64_t candidates_;
   torch::Device device_;
   torch::Tensor x_;
   torch::Tensor y_;
@@ -151,11 +178,11 @@ torch::Tensor PowerLoss(const torch::Tensor& error, double p) {
          std::pow(static_cast<double>(error.numel()), -1.0 / p);
 }
 
-// The network's values at the rows of x, float64.
+// The same of many, in parts.
 torch::Tensor Values(LayerImpl& network, const torch::Tensor& x) {
   std::vector<torch::Tensor> values;
   for (const torch::Tensor& part : x.split(kChunk)) {
-    values.push_back(network.forward(part).squeeze(1));
+    values.push_back(ValuesAt(network, part));
   }
   return torch::cat(values);
 }
@@ -225,8 +252,8 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
 
   TrainingHooks hooks;
   hooks.loss = [&](int64_t) -> absl::StatusOr<torch::Tensor> {
-    points.Next(random);
-    return PowerLoss(network->forward(points.x()).squeeze(1) - points.y(),
+    points.Next(*network, random);
+    return PowerLoss(ValuesAt(*network, points.x()) - points.y(),
                      training.loss_power);
   };
   hooks.progress = context.progress;
@@ -300,7 +327,7 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
                {"stiefel", "spectral", kMixed, "linf_rows"},
                activations,
                {64},
-               {4}},
+               {6}},
               {{"triangle16", "sine"},
                {"stiefel", "linf_rows"},
                few,
@@ -308,6 +335,33 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
                {1, 2, 4, 6}}};
   }
   return {};
+}
+
+absl::Status Check(const FunctionFittingTraining& training) {
+  if (training.steps < 1 || !(training.learning_rate > 0.0) ||
+      !(training.loss_power >= 1.0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("steps and learning_rate must be positive and loss_power "
+                     "at least 1, got ",
+                     training.steps, ", ", training.learning_rate, " and ",
+                     training.loss_power));
+  }
+  // Neither product overflows.
+  if (training.fresh_points < 0 || training.fresh_points > kMostPoints ||
+      training.candidates < 1 || training.candidates > kMostPoints ||
+      training.fresh_points * training.candidates > kMostPoints) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fresh_points must be at least 0, candidates at least 1 and their "
+        "product at most ",
+        kMostPoints, ", got ", training.fresh_points, " and ",
+        training.candidates));
+  }
+  if (training.fresh_points == 0 && training.candidates > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "candidates are of fresh points: candidates = ", training.candidates,
+        " needs fresh_points above 0"));
+  }
+  return absl::OkStatus();
 }
 
 template <typename T>
@@ -349,26 +403,38 @@ absl::StatusOr<std::vector<Variant>> VariantsOf(
 
 }  // namespace
 
-FunctionFittingTraining FunctionFittingTraining::ForPreset(Preset preset,
-                                                           int64_t dim) {
+FunctionFittingTraining FunctionFittingTraining::ForPreset(
+    Preset preset, int64_t dim, const std::string& constraint) {
   FunctionFittingTraining training;
   const bool line = dim == 1;
   switch (preset) {
     case Preset::kSmoke:
       training.steps = 30;
       training.training_points = line ? 65 : 9;
+      training.fresh_points = line ? 0 : 32;
       training.test_points = line ? 1025 : 65;
       break;
     case Preset::kQuick:
       training.steps = line ? 3000 : 2000;
       training.training_points = line ? 257 : 33;
+      training.fresh_points = line ? 0 : 128;
       training.test_points = line ? 8193 : 401;
       break;
     case Preset::kPaper:
-      training.steps = 10000;
+      training.steps = line ? 10000 : 5000;
       training.training_points = line ? 513 : 49;
+      training.fresh_points = line ? 0 : 512;
       training.test_points = line ? 32769 : 801;
       break;
+  }
+  if (line) return training;
+  training.candidates = 8;
+  if (IsOrthonormal(constraint)) {
+    training.optimizer = OptimizerKind::kMuon;
+    training.learning_rate = 0.05;
+    training.loss_power = 8.0;
+  } else {
+    training.learning_rate = 0.01;
   }
   return training;
 }
@@ -386,7 +452,8 @@ absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
                                VariantsOf(grid));
     for (const Variant& variant : variants) {
       const FunctionFittingTraining standard =
-          FunctionFittingTraining::ForPreset(common.preset, variant.dim);
+          FunctionFittingTraining::ForPreset(common.preset, variant.dim,
+                                             variant.constraint);
       FunctionFittingTraining training = standard;
       training.steps = settings_.steps.value_or(standard.steps);
       training.learning_rate =
@@ -395,16 +462,9 @@ absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
       training.loss_power = settings_.loss_power.value_or(standard.loss_power);
       training.fresh_points =
           settings_.fresh_points.value_or(standard.fresh_points);
-      if (training.steps < 1 || !(training.learning_rate > 0.0) ||
-          !(training.loss_power >= 1.0) || training.fresh_points < 0 ||
-          training.fresh_points > kMostFreshPoints) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "steps and learning_rate must be positive, loss_power at least 1 "
-            "and fresh_points from 0 to ",
-            kMostFreshPoints, ", got ", training.steps, ", ",
-            training.learning_rate, ", ", training.loss_power, " and ",
-            training.fresh_points));
-      }
+      training.candidates = settings_.candidates.value_or(
+          training.fresh_points > 0 ? standard.candidates : 1);
+      LIPSCHITZ_RETURN_IF_ERROR(Check(training));
       Run run;
       run.variant = {{"function", variant.function},
                      {"norm", NormName(variant.norm)},

@@ -13,7 +13,7 @@
 
 namespace lipschitz::experiments {
 
-// One training; equal for all functions of a dimension.
+// One training; equal for all functions of a dimension under a constraint.
 struct FunctionFittingTraining {
   int64_t steps = 3000;
   OptimizerKind optimizer = OptimizerKind::kAdam;
@@ -25,9 +25,13 @@ struct FunctionFittingTraining {
   // Above 0: every step is trained on so many points, drawn uniformly, in place
   // of the grid, which may miss the tip of a cone.
   int64_t fresh_points = 0;
+  // With fresh points: as many times more are drawn, and those kept on which
+  // the network is the farthest from the function.
+  int64_t candidates = 1;
   int64_t test_points = 8193;
 
-  static FunctionFittingTraining ForPreset(Preset preset, int64_t dim);
+  static FunctionFittingTraining ForPreset(Preset preset, int64_t dim,
+                                           const std::string& constraint);
 };
 
 // Every combination of its values for which the constraint bounds the network
@@ -50,6 +54,7 @@ struct FunctionFittingSettings {
   std::optional<double> learning_rate;
   std::optional<double> loss_power;
   std::optional<int64_t> fresh_points;
+  std::optional<int64_t> candidates;
 };
 
 class FunctionFittingExperiment : public Experiment {

@@ -37,6 +37,10 @@ DEFINE_int64(fresh_points, -1,
              "Points that every step draws in place of the grid's; 0: the "
              "grid; -1: the preset's.");
 
+DEFINE_int64(candidates, 0,
+             "With fresh points, as many times more are drawn and the worst "
+             "kept; 0: the preset's.");
+
 namespace lipschitz::experiments {
 namespace {
 
@@ -58,6 +62,7 @@ absl::StatusOr<FunctionFittingSettings> SettingsFromFlags() {
                                ParseOptimizer(FLAGS_optimizer));
   }
   if (FLAGS_fresh_points != -1) settings.fresh_points = FLAGS_fresh_points;
+  if (FLAGS_candidates != 0) settings.candidates = FLAGS_candidates;
   return settings;
 }
 

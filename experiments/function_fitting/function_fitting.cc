@@ -310,7 +310,12 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
     case Preset::kQuick:
       return {{on_the_line, {"stiefel", "linf_rows"}, activations, {32}, {4}},
               {on_the_line, {"spectral"}, {"relu", "groupsort4"}, {32}, {4}},
-              {on_the_square, {"stiefel", kMixed, "linf_rows"}, few, {32}, {4}},
+              {on_the_square,
+               {"stiefel", kMixed, "linf_rows"},
+               {"relu", "abs", "maxmin", "groupsort4"},
+               {32},
+               {4}},
+              {on_the_square, {"spectral"}, {"relu", "groupsort4"}, {32}, {4}},
               {{"sine"}, {"stiefel"}, few, {4, 8, 16, 32, 64}, {1, 2, 4}}};
     case Preset::kPaper:
       return {{on_the_line,

@@ -81,20 +81,28 @@ TEST(Readme, TheDistanceOfYourOwnSamplesIsFoundAsWritten) {
   EXPECT_NEAR(std::atof(run.standard_output.c_str() + cell), 5.0, 0.1);
 }
 
-// Rows of the tables in the READMEs, recognised by their first cell, are rows
-// of the table of the committed seeds; a user may have added others.
-void ShowsRowsOf(const experiments::Experiment& experiment,
-                 const std::vector<std::string>& readmes,
-                 const std::vector<std::string>& first_cells,
-                 uint64_t seeds = 3) {
+// The experiment's table of the first seeds; a user may have added others.
+std::string CommittedTable(const experiments::Experiment& experiment,
+                           experiments::Preset preset, uint64_t seeds) {
   std::vector<experiments::Record> records;
   for (const auto& record : experiments::StandardRecords(
            experiments::ReadRecords(DataFile("results"), experiment.name())
                .records,
-           experiments::Preset::kQuick)) {
+           preset)) {
     if (record.seed < seeds) records.push_back(record);
   }
-  const std::string table = experiment.MakeTable(records).ToMarkdown();
+  return experiment.MakeTable(records).ToMarkdown();
+}
+
+// Rows of the tables in the READMEs, recognised by their first cell, are rows
+// of the experiment's table in the quick or the paper preset.
+void ShowsRowsOf(const experiments::Experiment& experiment,
+                 const std::vector<std::string>& readmes,
+                 const std::vector<std::string>& first_cells,
+                 uint64_t seeds = 3) {
+  const std::string table =
+      CommittedTable(experiment, experiments::Preset::kQuick, seeds) +
+      CommittedTable(experiment, experiments::Preset::kPaper, seeds);
   for (const std::string& readme : readmes) {
     std::istringstream lines(ReadAll(readme));
     int rows = 0;

@@ -25,8 +25,8 @@ struct FunctionFittingTraining {
   // Above 0: every step is trained on so many points, drawn uniformly, in place
   // of the grid, which may miss the tip of a cone.
   int64_t fresh_points = 0;
-  // With fresh points: as many times more are drawn, and those kept on which
-  // the network is the farthest from the function.
+  // With fresh points: candidates * fresh_points are drawn, and those kept on
+  // which the network is the farthest from the function.
   int64_t candidates = 1;
   int64_t test_points = 8193;
 

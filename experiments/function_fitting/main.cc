@@ -36,10 +36,9 @@ DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
 DEFINE_int64(fresh_points, -1,
              "Points that every step draws in place of the grid's; 0: the "
              "grid; -1: the preset's.");
-
 DEFINE_int64(candidates, 0,
-             "With fresh points, as many times more are drawn and the worst "
-             "kept; 0: the preset's.");
+             "Draw so many times --fresh_points and keep the worst; 0: the "
+             "preset's.");
 
 namespace lipschitz::experiments {
 namespace {

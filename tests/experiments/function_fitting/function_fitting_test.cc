@@ -12,7 +12,6 @@
 #include "experiments/common/settings.h"
 #include "gtest/gtest.h"
 #include "lipschitz/base/norm.h"
-#include "lipschitz/optim/optimizer.h"
 #include "tests/testing/subprocess.h"
 
 namespace lipschitz::experiments {

@@ -195,18 +195,32 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
     const CommonSettings& common) const {
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<CriticRun> critic_runs,
                              Runs(common));
-  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("activation", settings_.activations,
-                                        ValuesOf(critic_runs, "activation")));
-  LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("constraint", settings_.constraints,
-                                        ValuesOf(critic_runs, "constraint")));
+  struct Choice {
+    const char* flag;
+    std::string key;
+    const std::vector<std::string>& asked;
+  };
+  std::vector<Choice> choices = {
+      {"activation", "activation", settings_.activations},
+      {"constraint", "constraint", settings_.constraints}};
+  if (compared_within() > 0) {
+    choices.push_back({"problem", table_keys()[0].first, settings_.problems});
+  } else if (!settings_.problems.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--problem: ", name(), " has one problem only"));
+  }
+  for (const Choice& choice : choices) {
+    LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown(choice.flag, choice.asked,
+                                          ValuesOf(critic_runs, choice.key)));
+  }
   std::vector<Run> runs;
   for (const CriticRun& critic_run : critic_runs) {
-    if (!Contains(settings_.activations,
-                  VariantText(critic_run.variant, "activation")) ||
-        !Contains(settings_.constraints,
-                  VariantText(critic_run.variant, "constraint"))) {
-      continue;
-    }
+    const bool chosen =
+        std::all_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+          return Contains(choice.asked,
+                          VariantText(critic_run.variant, choice.key));
+        });
+    if (!chosen) continue;
     const WassersteinConfig config = Customised(critic_run.config, settings_);
     LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
     if (config.steps < 1 || !(config.learning_rate > 0.0)) {
@@ -229,8 +243,8 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
   }
   if (runs.empty()) {
     return absl::InvalidArgumentError(
-        "nothing to run: no variant of this preset has the --activation and "
-        "the --constraint that were given");
+        "nothing to run: no variant of this preset has the --problem, the "
+        "--activation and the --constraint that were given");
   }
   return runs;
 }

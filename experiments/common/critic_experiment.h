@@ -47,7 +47,9 @@ struct CriticRun {
 
 // What replaces the preset's values, and which runs are left.
 struct CriticSettings {
-  // Empty: all.
+  // Empty: all. Problems by what the table's first column says of them; only
+  // where that column is of the problem (compared_within).
+  std::vector<std::string> problems;
   std::vector<std::string> activations;
   std::vector<std::string> constraints;
 

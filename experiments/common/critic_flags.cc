@@ -10,6 +10,9 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/optim/optimizer.h"
 
+DEFINE_string(problem, "all",
+              "Problems, by the first column of the table, separated by "
+              "commas, or all.");
 DEFINE_string(activation, "all", "Activations, separated by commas, or all.");
 DEFINE_string(constraint, "all", "Constraints, separated by commas, or all.");
 DEFINE_string(hidden, "",
@@ -32,6 +35,7 @@ std::vector<std::string> Names(const std::string& list) {
 
 absl::StatusOr<CriticSettings> CriticSettingsFromFlags() {
   CriticSettings settings;
+  settings.problems = Names(FLAGS_problem);
   settings.activations = Names(FLAGS_activation);
   settings.constraints = Names(FLAGS_constraint);
   if (!FLAGS_hidden.empty()) {

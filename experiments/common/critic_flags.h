@@ -11,8 +11,8 @@
 
 namespace lipschitz::experiments {
 
-// --activation, --constraint, --hidden, --steps, --batch_size, --learning_rate
-// and --optimizer. InvalidArgument names the flag.
+// --problem, --activation, --constraint, --hidden, --steps, --batch_size,
+// --learning_rate and --optimizer. InvalidArgument names the flag.
 absl::StatusOr<CriticSettings> CriticSettingsFromFlags();
 
 // The whole main of the program that runs a CriticExperiment.

@@ -2,7 +2,11 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "experiments/common/image_data.h"
@@ -60,9 +64,16 @@ absl::StatusOr<CriticProblem> WithExact(torch::Tensor p, torch::Tensor q) {
   return problem;
 }
 
+std::vector<int64_t> Layers(size_t count, int64_t width) {
+  return std::vector<int64_t>(count, width);
+}
+
 struct Data {
   std::string name;
   std::string dataset;
+  // Of the paper preset; few inputs want small steps.
+  std::vector<int64_t> paper_hidden;
+  double paper_rate = 0.0;
   std::function<absl::StatusOr<CriticProblem>(uint64_t seed)> problem;
 };
 
@@ -70,14 +81,16 @@ std::vector<Data> AllData(std::shared_ptr<const ImageDataset> images,
                           int64_t n) {
   std::vector<Data> all;
   for (const int64_t dim : {2, 16}) {
-    all.push_back(
-        {absl::StrCat("mixtures_", dim, "d"), "", [dim, n](uint64_t seed) {
-           const RandomSource random(StreamSeed(seed, kSampleStream));
-           const torch::Tensor p = MixtureSamples(n, dim, random);
-           return WithExact(p, MixtureSamples(n, dim, random));
-         }});
+    all.push_back({absl::StrCat("mixtures_", dim, "d"), "",
+                   dim == 2 ? Layers(7, 128) : Layers(8, 256),
+                   dim == 2 ? 0.01 : 0.02, [dim, n](uint64_t seed) {
+                     const RandomSource random(StreamSeed(seed, kSampleStream));
+                     const torch::Tensor p = MixtureSamples(n, dim, random);
+                     return WithExact(p, MixtureSamples(n, dim, random));
+                   }});
   }
   all.push_back({absl::StrCat(images->name, "_halves"), images->name,
+                 Layers(8, 256), /*paper_rate=*/0.05,
                  [images, n](uint64_t seed) -> absl::StatusOr<CriticProblem> {
                    const RandomSource random(StreamSeed(seed, kSampleStream));
                    LIPSCHITZ_ASSIGN_OR_RETURN(
@@ -90,7 +103,7 @@ std::vector<Data> AllData(std::shared_ptr<const ImageDataset> images,
   return all;
 }
 
-void SetSizes(Preset preset, WassersteinConfig* config) {
+void SetSizes(Preset preset, const Data& data, WassersteinConfig* config) {
   config->batch_size = 0;
   config->optimizer = OptimizerKind::kMuon;
   config->learning_rate = 0.1;
@@ -100,12 +113,13 @@ void SetSizes(Preset preset, WassersteinConfig* config) {
       config->steps = 40;
       break;
     case Preset::kQuick:
-      config->mlp().hidden = {256, 256, 256};
+      config->mlp().hidden = Layers(3, 256);
       config->steps = 200;
       break;
     case Preset::kPaper:
-      config->mlp().hidden = {256, 256, 256, 256, 256};
+      config->mlp().hidden = data.paper_hidden;
       config->steps = 1000;
+      config->learning_rate = data.paper_rate;
       break;
   }
 }
@@ -137,7 +151,7 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
       run.dataset = data.dataset;
       run.problem_config = {{"samples", samples}};
       run.problem = data.problem;
-      SetSizes(common.preset, &run.config);
+      SetSizes(common.preset, data, &run.config);
       LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                  ParseActivation(variant.activation));
       LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().constraint.kind,

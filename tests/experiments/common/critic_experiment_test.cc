@@ -150,6 +150,11 @@ TEST(CriticExperiment, SettingsThatMakeNoSenseAreErrors) {
                         absl::StatusCode::kInvalidArgument,
                         {"--constraint", "'bjork'", "none"}));
   settings = {};
+  settings.problems = {"two_points"};
+  EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
+                        absl::StatusCode::kInvalidArgument,
+                        {"--problem", "two_points has one problem"}));
+  settings = {};
   settings.steps = -1;
   EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
                         absl::StatusCode::kInvalidArgument, {"steps", "-1"}));

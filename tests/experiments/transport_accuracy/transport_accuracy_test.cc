@@ -55,6 +55,22 @@ TEST(TransportAccuracy, SamplesFollowTheSeed) {
   }
 }
 
+TEST(TransportAccuracy, ProblemsAreChosenByTheirSamples) {
+  CriticSettings settings;
+  settings.problems = {"mixtures_16d"};
+  const auto plan =
+      PlanOf(TransportAccuracyExperiment(settings), SettingsWithImages(200));
+  EXPECT_EQ(plan.size(), 6u);
+  for (const auto& run : plan) {
+    EXPECT_EQ(run.variant.at("samples"), "mixtures_16d") << run.label;
+  }
+  settings.problems = {"mixtures_3d"};
+  EXPECT_TRUE(FailsWith(
+      TransportAccuracyExperiment(settings).Plan(SettingsWithImages(200)),
+      absl::StatusCode::kInvalidArgument,
+      {"--problem", "'mixtures_3d'", "mixtures_2d"}));
+}
+
 TEST(TransportAccuracy, TooFewImagesAreAnError) {
   CriticSettings settings;
   settings.activations = {"maxmin"};

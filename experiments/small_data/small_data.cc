@@ -56,7 +56,7 @@ Sizes SizesOf(Preset preset) {
       sizes.test_images = 200;
       break;
     case Preset::kQuick:
-      sizes.images = {300, 1000};
+      sizes.images = {300};
       sizes.most_steps = 600;
       break;
     case Preset::kPaper:

@@ -332,7 +332,7 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
                {"stiefel", "spectral", kMixed, "linf_rows"},
                activations,
                {64},
-               {8}},
+               {6}},
               {{"triangle16", "sine"},
                {"stiefel", "linf_rows"},
                few,

@@ -215,7 +215,9 @@ TEST(Reproduce, KilledAtAnyMomentAndResumedEndsWithTheSameRecords) {
   int killed = 0;
   int unfinished = 0;
   std::string folder = results;
-  for (int i = 0; i < 100 && killed < 20; ++i) {
+  // 20 kills, and one at least in the middle of a training, which is rare where
+  // a process takes longer to start than to train.
+  for (int i = 0; i < 100 && (killed < 20 || unfinished == 0); ++i) {
     // What is done stays done: new folders give the late moments their turn.
     if (RecordFiles(folder).size() >= kFastRuns) folder = NewFolder("results");
     ProcessOptions options;
@@ -237,8 +239,8 @@ TEST(Reproduce, KilledAtAnyMomentAndResumedEndsWithTheSameRecords) {
       EXPECT_EQ(record, Expected().at(name)) << name;
     }
   }
-  EXPECT_EQ(killed, 20);
-  // Some were killed in the middle of a training, which the next call resumed.
+  EXPECT_GE(killed, 20);
+  // The next call resumed these trainings.
   EXPECT_GT(unfinished, 0);
   const ProcessResult last = Reproduce(folder, {"--jobs=2"});
   ASSERT_EQ(last.exit_status, 0) << last.standard_error;

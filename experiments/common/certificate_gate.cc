@@ -32,15 +32,17 @@ absl::Status KeepCounterexample(const std::string& path,
 }  // namespace
 
 absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
-                      const Certificates& certificates, int64_t steps,
-                      uint64_t seed, const std::string& counterexample_path,
+                      const Certificates& certificates,
+                      const GateSettings& settings,
+                      const std::string& counterexample_path,
                       Metrics* metrics) {
   GateOptions gate;
-  gate.pgd.steps = steps;
-  gate.pgd.step_fraction = 2.5 / static_cast<double>(steps);
-  gate.pgd.seed = seed;
-  gate.auto_pgd.steps = steps;
-  gate.auto_pgd.seed = seed;
+  gate.pgd.steps = settings.steps;
+  gate.pgd.step_fraction = 2.5 / static_cast<double>(settings.steps);
+  gate.pgd.seed = settings.seed;
+  gate.auto_pgd.steps = settings.steps;
+  gate.auto_pgd.seed = settings.seed;
+  gate.float32_search = settings.float32_search;
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const GateReport report,
       AttackCertificates(network, images, certificates, gate));

@@ -15,18 +15,26 @@
 
 namespace lipschitz::experiments {
 
+struct GateSettings {
+  // Of PGD and of Auto-PGD.
+  int64_t steps = 5;
+  // Of the attacks' random starts.
+  uint64_t seed = 0;
+  // See GateOptions.
+  bool float32_search = false;
+};
+
 // Attacks every certified image (of `images`, those that were certified, in [0,
-// 1]) inside its radius, with PGD and then Auto-PGD of `steps` steps each, and
-// adds gate_attacked, gate_broken and gate_least_margin to the metrics. `seed`
-// is that of the attacks' random starts.
+// 1]) inside its radius, with PGD and then Auto-PGD, and adds gate_attacked,
+// gate_broken and gate_least_margin to the metrics.
 //
 // FailedPrecondition when a certificate broke: the first counterexample (the
 // image, the attacked input, logits and distances, as JSON) is then kept in
 // `counterexample_path`.
 absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
-                      const Certificates& certificates, int64_t steps,
-                      uint64_t seed, const std::string& counterexample_path,
-                      Metrics* metrics);
+                      const Certificates& certificates,
+                      const GateSettings& settings,
+                      const std::string& counterexample_path, Metrics* metrics);
 
 // "0 of 29320": certificates that broke, of all that were attacked, over the ok
 // records (a run in which one broke is a failed one); "–" where none passed the

@@ -197,8 +197,11 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
     AddMetrics(name, options.epsilons, values, &metrics);
   }
 
-  result.verdict = PassGate(*network, x, certificates, options.gate_steps, seed,
-                            counterexample_path, &metrics);
+  GateSettings gate;
+  gate.steps = options.gate_steps;
+  gate.seed = seed;
+  result.verdict =
+      PassGate(*network, x, certificates, gate, counterexample_path, &metrics);
   result.lipschitz = {
       options.norm, certificates.lipschitz_constant,
       LowerBound(network, attacked_x, attacked_y, options.norm)};

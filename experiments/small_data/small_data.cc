@@ -157,8 +157,12 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
     outcome.metrics[absl::StrFormat("%scertified_%g", prefix, Radii()[i])] =
         certified[i];
   }
+  GateSettings gate;
+  gate.steps = gate_steps;
+  gate.seed = context.seed;
+  gate.float32_search = true;
   outcome.verdict =
-      PassGate(*trained.network, images, certificates, gate_steps, context.seed,
+      PassGate(*trained.network, images, certificates, gate,
                context.model_path + ".counterexample.json", &outcome.metrics);
   outcome.lipschitz =
       LipschitzRecord{Norm::kL2, certificates.lipschitz_constant, 0.0};
@@ -174,6 +178,7 @@ Json ConfigOf(const ClassifierRecipe& recipe, const std::string& dataset,
   config["held_out"] = held_out;
   config["test_images"] = sizes.test_images;
   config["gate_steps"] = sizes.gate_steps;
+  config["gate_search"] = "float32";
   return config;
 }
 

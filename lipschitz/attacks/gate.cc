@@ -13,6 +13,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
 #include "lipschitz/data/random.h"
+#include "lipschitz/losses/margin.h"
 
 namespace lipschitz {
 namespace {
@@ -70,6 +71,52 @@ absl::Status CheckCertificates(const at::Tensor& images,
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<ArithmeticEvaluation>> SearchEvaluation(
+    LayerImpl& network, const at::Tensor& images, Arithmetic judged,
+    bool float32_search) {
+  if (float32_search && images.scalar_type() == torch::kFloat) {
+    auto narrow = ArithmeticEvaluation::Create(network, Arithmetic::kFloat32);
+    if (!absl::IsFailedPrecondition(narrow.status())) return narrow;
+  }
+  return ArithmeticEvaluation::Create(network, judged);
+}
+
+// The best input that the attacks find for each image in `certified`.
+absl::StatusOr<at::Tensor> BestInputs(LayerImpl& network,
+                                      const at::Tensor& images,
+                                      const at::Tensor& certified,
+                                      const Certificates& certificates,
+                                      const GateOptions& options) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ArithmeticEvaluation> evaluation,
+      SearchEvaluation(network, images, certificates.arithmetic,
+                       options.float32_search));
+  const Classifier classifier = [&](const at::Tensor& x) {
+    return network.forward(x);
+  };
+  std::vector<at::Tensor> inputs;
+  for (int64_t i = 0; i < certified.numel(); i += kChunk) {
+    const at::Tensor chunk =
+        certified.slice(0, i, std::min(certified.numel(), i + kChunk));
+    PgdOptions pgd = options.pgd;
+    pgd.seed = StreamSeed(pgd.seed, static_cast<uint64_t>(2 * i));
+    AutoPgdOptions auto_pgd = options.auto_pgd;
+    auto_pgd.seed = StreamSeed(auto_pgd.seed, static_cast<uint64_t>(2 * i + 1));
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        AttackResult result,
+        StrongestAttack(
+            classifier,
+            images.index_select(0, chunk).detach().to(evaluation->type()),
+            certificates.labels.index_select(0, chunk),
+            MakeThreat(certificates.norm,
+                       certificates.pairwise_radius.index_select(0, chunk),
+                       options.box),
+            pgd, auto_pgd));
+    inputs.push_back(std::move(result.adversarial));
+  }
+  return at::cat(inputs);
+}
+
 }  // namespace
 
 absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
@@ -79,52 +126,42 @@ absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
   LIPSCHITZ_RETURN_IF_ERROR(CheckCertificates(images, certificates));
   return CatchTorch(
       "attack on certificates", [&]() -> absl::StatusOr<GateReport> {
-        LIPSCHITZ_ASSIGN_OR_RETURN(
-            const std::unique_ptr<ArithmeticEvaluation> evaluation,
-            ArithmeticEvaluation::Create(network, certificates.arithmetic));
-        const Classifier classifier = [&](const at::Tensor& x) {
-          return network.forward(x);
-        };
         const at::Tensor certified =
             (certificates.pairwise_radius > 0).nonzero().squeeze(1);
         GateReport report;
         report.attacked = certified.numel();
         report.least_margin = std::numeric_limits<double>::infinity();
+        if (report.attacked == 0) return report;
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            const at::Tensor inputs,
+            BestInputs(network, images, certified, certificates, options));
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            const std::unique_ptr<ArithmeticEvaluation> evaluation,
+            ArithmeticEvaluation::Create(network, certificates.arithmetic));
+        c10::NoGradGuard no_grad;
         for (int64_t i = 0; i < report.attacked; i += kChunk) {
-          const at::Tensor chunk =
-              certified.slice(0, i, std::min(report.attacked, i + kChunk));
-          const at::Tensor x =
-              images.index_select(0, chunk).detach().to(evaluation->type());
+          const int64_t end = std::min(report.attacked, i + kChunk);
+          const at::Tensor chunk = certified.slice(0, i, end);
+          const at::Tensor points =
+              inputs.slice(0, i, end).to(evaluation->type());
           const at::Tensor labels = certificates.labels.index_select(0, chunk);
-          const at::Tensor radii =
-              certificates.pairwise_radius.index_select(0, chunk);
-          PgdOptions pgd = options.pgd;
-          pgd.seed = StreamSeed(pgd.seed, static_cast<uint64_t>(2 * i));
-          AutoPgdOptions auto_pgd = options.auto_pgd;
-          auto_pgd.seed =
-              StreamSeed(auto_pgd.seed, static_cast<uint64_t>(2 * i + 1));
-          LIPSCHITZ_ASSIGN_OR_RETURN(
-              const AttackResult result,
-              StrongestAttack(classifier, x, labels,
-                              MakeThreat(certificates.norm, radii, options.box),
-                              pgd, auto_pgd));
+          const at::Tensor logits = network.forward(points);
+          const at::Tensor margins = LogitMargins(logits, labels);
           report.least_margin =
-              std::min(report.least_margin, result.margin.min().item<double>());
-          const at::Tensor broken = result.success.nonzero().squeeze(1);
-          if (broken.numel() == 0) continue;
-          c10::NoGradGuard no_grad;
-          const at::Tensor logits =
-              network.forward(result.adversarial.index_select(0, broken));
+              std::min(report.least_margin, margins.min().item<double>());
+          const at::Tensor broken =
+              (margins > 0).logical_not().nonzero().squeeze(1);
           for (int64_t k = 0; k < broken.numel(); ++k) {
             const int64_t row = broken[k].item<int64_t>();
             Counterexample found;
             found.index = chunk[row].item<int64_t>();
             found.label = labels[row].item<int64_t>();
-            found.radius = radii[row].item<double>();
+            found.radius =
+                certificates.pairwise_radius[found.index].item<double>();
             found.distance =
-                Distance(certificates.norm, result.adversarial[row], x[row]);
-            found.logits = logits[k].clone();
-            found.input = result.adversarial[row].clone();
+                Distance(certificates.norm, points[row], images[found.index]);
+            found.logits = logits[row].clone();
+            found.input = points[row].clone();
             // The attacks promise it; whoever is accused may rely on it.
             if (found.distance <= found.radius) {
               report.counterexamples.push_back(std::move(found));

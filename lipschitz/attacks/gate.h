@@ -20,6 +20,10 @@ struct GateOptions {
   AutoPgdOptions auto_pgd;
   // The images lie in it, and the attacks stay in it.
   InputBox box;
+  // Search in float32 where network and images are of that type: gradients need
+  // not be exact, and it takes a third of the time. What is found is judged in
+  // the arithmetic of the certificates either way.
+  bool float32_search = false;
 };
 
 // An input that a certificate says cannot be.
@@ -45,9 +49,9 @@ struct GateReport {
 };
 
 // Attacks every image with a positive pairwise radius, with PGD and then
-// Auto-PGD, each within its own radius, and judges by the network in the
-// arithmetic that the certificates are about. `images`: those that were
-// certified. The network is left as it was found.
+// Auto-PGD, each within its own radius, and judges what they found by the
+// network in the arithmetic that the certificates are about. `images`: those
+// that were certified. The network is left as it was found.
 absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
                                               const at::Tensor& images,
                                               const Certificates& certificates,

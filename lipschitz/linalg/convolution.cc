@@ -1,7 +1,11 @@
 #include "lipschitz/linalg/convolution.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
+#include <array>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -58,6 +62,59 @@ int64_t OutputSize(const ConvolutionGeometry& geometry, int64_t input,
     return input / geometry.stride;
   }
   return (input + 2 * geometry.padding - kernel) / geometry.stride + 1;
+}
+
+// What at::conv2d computes, with a faster gradient for images of one channel in
+// float32 on the CPU: LibTorch's takes ten times as long as the convolution.
+class OneChannelConvolution
+    : public torch::autograd::Function<OneChannelConvolution> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context,
+                            const at::Tensor& x, const at::Tensor& kernel,
+                            int64_t stride, int64_t padding) {
+    context->save_for_backward({x, kernel});
+    context->saved_data["stride"] = stride;
+    context->saved_data["padding"] = padding;
+    context->saved_data["kernel_needs_gradient"] = kernel.requires_grad();
+    return at::conv2d(x, kernel, /*bias=*/{}, stride, padding);
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* context,
+      torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor& x = saved[0];
+    const at::Tensor& kernel = saved[1];
+    const at::Tensor& delta = gradients[0];
+    const int64_t stride = context->saved_data["stride"].toInt();
+    const int64_t padding = context->saved_data["padding"].toInt();
+    const auto rest = [&](int64_t dimension) {
+      return x.size(dimension) + 2 * padding - kernel.size(dimension) -
+             (delta.size(dimension) - 1) * stride;
+    };
+    const at::Tensor x_gradient = at::slow_conv_transpose2d(
+        delta, kernel, {kernel.size(2), kernel.size(3)}, /*bias=*/{},
+        {stride, stride}, {padding, padding},
+        /*output_padding=*/{rest(2), rest(3)}, /*dilation=*/{1, 1});
+    at::Tensor kernel_gradient;
+    if (context->saved_data["kernel_needs_gradient"].toBool()) {
+      kernel_gradient = std::get<1>(at::convolution_backward(
+          delta, x, kernel, /*bias_sizes=*/at::OptionalIntArrayRef(),
+          {stride, stride}, {padding, padding}, /*dilation=*/{1, 1},
+          /*transposed=*/false,
+          /*output_padding=*/{0, 0}, /*groups=*/1, {false, true, false}));
+    }
+    return {x_gradient, kernel_gradient, at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor ZeroPadded(const at::Tensor& x, const at::Tensor& kernel,
+                      int64_t stride, int64_t padding) {
+  if (x.size(1) == 1 && x.is_cpu() && x.scalar_type() == at::kFloat &&
+      x.requires_grad() && c10::GradMode::is_enabled()) {
+    return OneChannelConvolution::apply(x, kernel, stride, padding);
+  }
+  return at::conv2d(x, kernel, /*bias=*/{}, stride, padding);
 }
 
 }  // namespace
@@ -137,12 +194,11 @@ at::Tensor Convolve(const at::Tensor& x, const at::Tensor& kernel,
   CheckShape(x, geometry.in_channels, geometry.input_height,
              geometry.input_width);
   if (geometry.padding_mode == PaddingMode::kZero) {
-    return at::conv2d(x, kernel, /*bias=*/{}, /*stride=*/geometry.stride,
-                      /*padding=*/geometry.padding);
+    return ZeroPadded(x, kernel, geometry.stride, geometry.padding);
   }
   const at::Tensor wrapped = WrapAround(
       WrapAround(x, 2, geometry.kernel_height), 3, geometry.kernel_width);
-  return at::conv2d(wrapped, kernel, /*bias=*/{}, /*stride=*/geometry.stride);
+  return ZeroPadded(wrapped, kernel, geometry.stride, /*padding=*/0);
 }
 
 at::Tensor ConvolveTransposed(const at::Tensor& y, const at::Tensor& kernel,

@@ -53,8 +53,8 @@ absl::StatusOr<RunOutcome> CertifyAndAttack(Norm norm, double factor,
   LIPSCHITZ_ASSIGN_OR_RETURN(const Certificates certificates,
                              Certify(network, images, options));
   RunOutcome outcome;
-  outcome.verdict = PassGate(network, images, certificates, /*steps=*/5,
-                             /*seed=*/0, path, &outcome.metrics);
+  outcome.verdict = PassGate(network, images, certificates, GateSettings(),
+                             path, &outcome.metrics);
   return outcome;
 }
 

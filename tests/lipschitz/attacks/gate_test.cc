@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
+#include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/certify/certificate.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
@@ -54,12 +55,16 @@ TEST(GateTest, HonestCertificatesHold) {
         const auto certificates =
             Certify(*network, x, Options(norm, arithmetic));
         ASSERT_TRUE(certificates.ok()) << certificates.status();
-        const GateReport report = Attacked(*network, x, *certificates);
-        EXPECT_TRUE(report.counterexamples.empty());
-        EXPECT_EQ(report.attacked,
-                  (certificates->pairwise_radius > 0).sum().item<int64_t>());
-        EXPECT_GT(report.attacked, 0);
-        EXPECT_GT(report.least_margin, 0.0);
+        for (bool float32_search : {false, true}) {
+          GateOptions gate;
+          gate.float32_search = float32_search;
+          const GateReport report = Attacked(*network, x, *certificates, gate);
+          EXPECT_TRUE(report.counterexamples.empty());
+          EXPECT_EQ(report.attacked,
+                    (certificates->pairwise_radius > 0).sum().item<int64_t>());
+          EXPECT_GT(report.attacked, 0);
+          EXPECT_GT(report.least_margin, 0.0);
+        }
       }
     }
   }
@@ -120,6 +125,53 @@ TEST(GateTest, ARadiusThatIsAMillionthTooLargeIsCaught) {
             Attacked(*network, x, *certificates, gate).counterexamples.size()),
         (certificates->pairwise_radius > 0).sum().item<int64_t>());
   }
+}
+
+TEST(GateTest, ASearchInFloat32IsJudgedInFloat64) {
+  for (Norm norm : {Norm::kL2, Norm::kLinf}) {
+    torch::manual_seed(4);
+    Sequential network =
+        Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
+    const at::Tensor x = at::rand({20, 5}) * 0.2 + 0.4;
+    auto certificates =
+        Certify(*network, x, Options(norm, Arithmetic::kFloat64));
+    ASSERT_TRUE(certificates.ok());
+    GateOptions gate;
+    gate.box = InputBox::Everywhere();
+    gate.pgd.steps = 60;
+    gate.pgd.step_fraction = 0.25;
+    gate.float32_search = true;
+    const GateReport honest = Attacked(*network, x, *certificates, gate);
+    EXPECT_TRUE(honest.counterexamples.empty());
+    // Float32 gets this near to the boundary, and float64 sees on which side.
+    EXPECT_GT(honest.least_margin, 0.0);
+    EXPECT_LT(honest.least_margin, 1e-5);
+    certificates->pairwise_radius = certificates->pairwise_radius * (1 + 1e-4);
+    const GateReport caught = Attacked(*network, x, *certificates, gate);
+    EXPECT_EQ(static_cast<int64_t>(caught.counterexamples.size()),
+              (certificates->pairwise_radius > 0).sum().item<int64_t>());
+    const Float64Evaluation evaluation(*network);
+    for (const Counterexample& found : caught.counterexamples) {
+      ASSERT_EQ(found.input.scalar_type(), at::kDouble);
+      EXPECT_TRUE(
+          network->forward(found.input.unsqueeze(0))[0].equal(found.logits));
+      EXPECT_LE(found.distance, found.radius);
+    }
+  }
+}
+
+TEST(GateTest, AFloat64NetworkIsSearchedInFloat64) {
+  Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
+  const at::Tensor x = Matrix({{0.5, 0.25}}).to(at::kFloat);
+  network->to(at::kDouble);
+  const auto certificates =
+      Certify(*network, x, Options(Norm::kL2, Arithmetic::kFloat64));
+  ASSERT_TRUE(certificates.ok()) << certificates.status();
+  GateOptions gate;
+  gate.float32_search = true;
+  const GateReport report = Attacked(*network, x, *certificates, gate);
+  EXPECT_EQ(report.attacked, 1);
+  EXPECT_TRUE(report.counterexamples.empty());
 }
 
 TEST(GateTest, ACertifiedTieIsCaughtAtTheImageItself) {

@@ -1,6 +1,7 @@
 #include "lipschitz/linalg/convolution.h"
 
 #include <ATen/ATen.h>
+#include <torch/autograd.h>
 
 #include <string>
 #include <vector>
@@ -98,6 +99,42 @@ TEST(Convolve, HasTheGradientsOfFiniteDifferences) {
     EXPECT_TRUE(GradientsAgree(
         [&](const auto& in) { return ConvolveTransposed(in[0], in[1], g); },
         {y, kernel}));
+  }
+}
+
+// Images of one channel in float32 have a gradient of their own.
+TEST(Convolve, HasTheGradientsOfFloat64InFloat32) {
+  at::manual_seed(2);
+  for (ConvolutionGeometry g : Geometries()) {
+    SCOPED_TRACE(Describe(g));
+    g.in_channels = 1;
+    const at::Tensor kernel =
+        at::randn({g.out_channels, 1, g.kernel_height, g.kernel_width});
+    const at::Tensor x = at::randn({3, 1, g.input_height, g.input_width});
+    // The gradients of a function of the values, and those of its gradient's
+    // square, as a gradient penalty takes them.
+    const auto gradients = [&](at::ScalarType type) {
+      const at::Tensor image = x.to(type).detach().requires_grad_();
+      const at::Tensor weight = kernel.to(type).detach().requires_grad_();
+      const at::Tensor value = Convolve(image, weight, g).sin().sum();
+      auto first = torch::autograd::grad({value}, {image, weight}, {},
+                                         /*retain_graph=*/true,
+                                         /*create_graph=*/true);
+      const auto second =
+          torch::autograd::grad({first[0].square().sum()}, {image, weight});
+      first.insert(first.end(), second.begin(), second.end());
+      return first;
+    };
+    const auto narrow = gradients(at::kFloat);
+    const auto wide = gradients(at::kDouble);
+    for (size_t i = 0; i < wide.size(); ++i) {
+      EXPECT_TRUE(TensorsNear(narrow[i].detach().to(at::kDouble),
+                              wide[i].detach(),
+                              1e-4 * (1 + wide[i].abs().max().item<double>())))
+          << i;
+    }
+    const at::Tensor plain = Convolve(x, kernel, g);
+    EXPECT_TRUE(Convolve(x.clone().requires_grad_(), kernel, g).equal(plain));
   }
 }
 

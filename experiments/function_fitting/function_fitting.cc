@@ -436,8 +436,13 @@ FunctionFittingTraining FunctionFittingTraining::ForPreset(
   training.candidates = 8;
   if (IsOrthonormal(constraint)) {
     training.optimizer = OptimizerKind::kMuon;
-    training.learning_rate = preset == Preset::kPaper ? 0.02 : 0.05;
+    training.learning_rate = 0.05;
     training.loss_power = 8.0;
+    if (preset == Preset::kPaper) {
+      training.learning_rate = 0.02;
+      training.fresh_points = 2048;
+      training.candidates = 4;
+    }
   } else {
     training.learning_rate = 0.01;
   }

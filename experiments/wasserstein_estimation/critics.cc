@@ -176,11 +176,11 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       specs.push_back(same);
       break;
     case Preset::kQuick: {
-      // As near in 300 steps as Adam in 1000; README.md says what was tried.
+      // As near in 300 steps as Adam in 1000.
       CriticSpec fast = dense;
       fast.optimizer = OptimizerKind::kMuon;
       fast.steps = 300;
-      fast.learning_rate = 0.2;
+      fast.learning_rate = 0.1;
       AddGrid(fast, {3}, &specs);
       fast.constraint = "spectral";
       fast.learning_rate = 0.03;

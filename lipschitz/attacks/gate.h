@@ -20,9 +20,9 @@ struct GateOptions {
   AutoPgdOptions auto_pgd;
   // The images lie in it, and the attacks stay in it.
   InputBox box;
-  // Search in float32 where network and images are of that type: gradients need
-  // not be exact, and it takes a third of the time. What is found is judged in
-  // the arithmetic of the certificates either way.
+  // Search in float32, which is faster, where network and images are of that
+  // type: gradients need not be exact. What is found is judged in the arithmetic
+  // of the certificates either way.
   bool float32_search = false;
 };
 

@@ -16,7 +16,7 @@ About WganExperiment::Description() const {
       "The authors' critic is not 1-Lipschitz, and their penalised one "
       "normalises batches; ours are what they claim. The quick preset's "
       "networks have a quarter of the channels, an eighth of the hidden "
-      "neurons, and train for 700 iterations."};
+      "neurons, and train for 500 iterations."};
 }
 
 std::vector<Finding> WganExperiment::Findings(

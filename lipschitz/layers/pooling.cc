@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/rounding.h"
-#include "lipschitz/layers/pair_maximum.h"
 
 namespace lipschitz {
 namespace {
@@ -70,11 +69,7 @@ MaxPool2dImpl::MaxPool2dImpl(MaxPool2dConfig config)
 
 torch::Tensor MaxPool2dImpl::forward(const torch::Tensor& x) {
   CheckImage(x, config_.windows, name());
-  const PoolWindows& windows = config_.windows;
-  if (windows.kernel == 2 && windows.stride == 2 && PairMaximumTakes(x)) {
-    return PairMaximum(x);
-  }
-  return at::max_pool2d(x, windows.kernel, windows.stride);
+  return at::max_pool2d(x, config_.windows.kernel, config_.windows.stride);
 }
 
 absl::StatusOr<BoundTable> MaxPool2dImpl::LipschitzBounds() {

@@ -71,6 +71,7 @@ absl::Status CheckCertificates(const at::Tensor& images,
   return absl::OkStatus();
 }
 
+// The network as the attacks see it.
 absl::StatusOr<std::unique_ptr<ArithmeticEvaluation>> SearchEvaluation(
     LayerImpl& network, const at::Tensor& images, Arithmetic judged,
     bool float32_search) {

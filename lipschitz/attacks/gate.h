@@ -21,8 +21,8 @@ struct GateOptions {
   // The images lie in it, and the attacks stay in it.
   InputBox box;
   // Search in float32, which is faster, where network and images are of that
-  // type: gradients need not be exact. What is found is judged in the arithmetic
-  // of the certificates either way.
+  // type: gradients need not be exact. What is found is judged in the
+  // arithmetic of the certificates either way.
   bool float32_search = false;
 };
 

@@ -65,7 +65,7 @@ int64_t OutputSize(const ConvolutionGeometry& geometry, int64_t input,
 }
 
 // What at::conv2d computes, with a faster gradient for images of one channel in
-// float32 on the CPU: LibTorch's takes ten times as long as the convolution.
+// float32 on the CPU: LibTorch's takes far longer than the convolution itself.
 class OneChannelConvolution
     : public torch::autograd::Function<OneChannelConvolution> {
  public:

@@ -43,6 +43,22 @@ GateReport Attacked(LayerImpl& network, const at::Tensor& images,
   return *report;
 }
 
+// Steps enough to come as near to the boundary as rounding allows, where
+// nothing but the radius holds them back.
+GateOptions ToTheBoundary() {
+  GateOptions gate;
+  gate.box = InputBox::Everywhere();
+  gate.pgd.steps = 60;
+  gate.pgd.step_fraction = 0.25;
+  return gate;
+}
+
+// Of two classes.
+Sequential RandomAffine(uint64_t seed) {
+  torch::manual_seed(seed);
+  return Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
+}
+
 TEST(GateTest, HonestCertificatesHold) {
   for (int64_t seed = 0; seed < 4; ++seed) {
     Sequential network = RandomMlp(
@@ -106,17 +122,12 @@ TEST(GateTest, AFalseConstantIsCaught) {
 
 TEST(GateTest, ARadiusThatIsAMillionthTooLargeIsCaught) {
   for (Norm norm : {Norm::kL2, Norm::kLinf}) {
-    torch::manual_seed(2);
-    Sequential network =
-        Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
+    Sequential network = RandomAffine(2);
     const at::Tensor x = at::rand({20, 5}).to(at::kDouble) * 0.2 + 0.4;
     auto certificates =
         Certify(*network, x, Options(norm, Arithmetic::kFloat64));
     ASSERT_TRUE(certificates.ok());
-    GateOptions gate;
-    gate.box = InputBox::Everywhere();
-    gate.pgd.steps = 60;
-    gate.pgd.step_fraction = 0.25;
+    const GateOptions gate = ToTheBoundary();
     EXPECT_TRUE(
         Attacked(*network, x, *certificates, gate).counterexamples.empty());
     certificates->pairwise_radius = certificates->pairwise_radius * (1 + 1e-6);
@@ -129,17 +140,12 @@ TEST(GateTest, ARadiusThatIsAMillionthTooLargeIsCaught) {
 
 TEST(GateTest, ASearchInFloat32IsJudgedInFloat64) {
   for (Norm norm : {Norm::kL2, Norm::kLinf}) {
-    torch::manual_seed(4);
-    Sequential network =
-        Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
+    Sequential network = RandomAffine(4);
     const at::Tensor x = at::rand({20, 5}) * 0.2 + 0.4;
     auto certificates =
         Certify(*network, x, Options(norm, Arithmetic::kFloat64));
     ASSERT_TRUE(certificates.ok());
-    GateOptions gate;
-    gate.box = InputBox::Everywhere();
-    gate.pgd.steps = 60;
-    gate.pgd.step_fraction = 0.25;
+    GateOptions gate = ToTheBoundary();
     gate.float32_search = true;
     const GateReport honest = Attacked(*network, x, *certificates, gate);
     EXPECT_TRUE(honest.counterexamples.empty());

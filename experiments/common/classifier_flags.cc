@@ -9,7 +9,8 @@
 DEFINE_int64(epochs, 0, "Epochs; 0: the preset's.");
 DEFINE_int64(batch_size, 0, "Images per step; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
-DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
+DEFINE_string(optimizer, "",
+              "adam, aggmo, muon or fast_muon; empty: the preset's.");
 DEFINE_double(offset, 0.0,
               "What the label's logit is lowered by in the cross-entropy; 0: "
               "the preset's.");

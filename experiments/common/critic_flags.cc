@@ -22,7 +22,8 @@ DEFINE_int64(steps, 0, "Optimiser steps; 0: the preset's.");
 DEFINE_int64(batch_size, 0,
              "Samples of each distribution per step; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
-DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
+DEFINE_string(optimizer, "",
+              "adam, aggmo, muon or fast_muon; empty: the preset's.");
 
 namespace lipschitz::experiments {
 namespace {

@@ -32,7 +32,8 @@ DEFINE_int64(steps, 0, "Optimiser steps; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
 DEFINE_double(loss_power, 0.0,
               "p of the loss, the p-norm of the errors; 0: the preset's.");
-DEFINE_string(optimizer, "", "adam, aggmo or muon; empty: the preset's.");
+DEFINE_string(optimizer, "",
+              "adam, aggmo, muon or fast_muon; empty: the preset's.");
 DEFINE_int64(fresh_points, -1,
              "Points that every step draws in place of the grid's; 0: the "
              "grid; -1: the preset's.");

@@ -31,7 +31,7 @@ constexpr double kJacobianPenalty = 0.01;
 // logits cannot grow until the cross-entropy is small. All were chosen on
 // validation images: README.md says how.
 struct Tuning {
-  OptimizerKind optimizer = OptimizerKind::kMuon;
+  OptimizerKind optimizer = OptimizerKind::kFastMuon;
   double learning_rate = 2e-2;
   double temperature = 8.0;
   int64_t batch_size = 256;

@@ -66,6 +66,8 @@ Sizes SizesOf(Preset preset) {
       sizes.linf_epochs = 1;
       break;
     case Preset::kQuick:
+      sizes.steps.optimizer = OptimizerKind::kFastMuon;
+      sizes.far_steps.optimizer = OptimizerKind::kFastMuon;
       sizes.hidden = {256, 256, 256};
       sizes.linf_hidden = {512};
       sizes.epochs = 3;

@@ -12,4 +12,9 @@ namespace lipschitz {
 at::Tensor MapSingularValues(const OddQuintic& p, const at::Tensor& x,
                              const at::Tensor& gram);
 
+// The same, with `square` = SymmetricSquare(gram) at hand, which is
+// overwritten.
+at::Tensor MapSingularValues(const OddQuintic& p, const at::Tensor& x,
+                             const at::Tensor& gram, at::Tensor&& square);
+
 }  // namespace lipschitz

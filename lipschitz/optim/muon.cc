@@ -5,8 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "lipschitz/linalg/orthogonalise.h"
-
 namespace lipschitz {
 namespace {
 
@@ -21,7 +19,10 @@ std::string Key(size_t parameter, const char* what) {
 void MuonOptions::serialize(torch::serialize::OutputArchive& archive) const {
   archive.write("lr", c10::IValue(lr_));
   archive.write("momentum", c10::IValue(momentum_));
-  archive.write("iterations", c10::IValue(iterations_));
+  archive.write("iterations",
+                c10::IValue(static_cast<int64_t>(orthogonalise_.iterations)));
+  archive.write("smallest", c10::IValue(orthogonalise_.smallest));
+  archive.write("schatten", c10::IValue(orthogonalise_.schatten));
   archive.write("vector_rate", c10::IValue(vector_rate_));
   archive.write("beta1", c10::IValue(std::get<0>(betas_)));
   archive.write("beta2", c10::IValue(std::get<1>(betas_)));
@@ -36,7 +37,9 @@ void MuonOptions::serialize(torch::serialize::InputArchive& archive) {
   };
   lr_ = read("lr").toDouble();
   momentum_ = read("momentum").toDouble();
-  iterations_ = read("iterations").toInt();
+  orthogonalise_.iterations = static_cast<int>(read("iterations").toInt());
+  orthogonalise_.smallest = read("smallest").toDouble();
+  orthogonalise_.schatten = read("schatten").toBool();
   vector_rate_ = read("vector_rate").toDouble();
   betas_ = std::make_tuple(read("beta1").toDouble(), read("beta2").toDouble());
   eps_ = read("eps").toDouble();
@@ -59,8 +62,13 @@ Muon::Muon(std::vector<torch::Tensor> parameters, MuonOptions options)
   TORCH_CHECK(InUnitInterval(beta1) && InUnitInterval(beta2),
               "Muon: every beta must be in [0, 1), got ", beta1, " and ",
               beta2);
-  TORCH_CHECK(options.iterations() >= 1,
-              "Muon: needs at least one iteration, got ", options.iterations());
+  const OrthogonaliseOptions& orthogonalise = options.orthogonalise();
+  TORCH_CHECK(orthogonalise.iterations >= 1,
+              "Muon: needs at least one iteration, got ",
+              orthogonalise.iterations);
+  TORCH_CHECK(orthogonalise.smallest > 0 && orthogonalise.smallest < 1,
+              "Muon: the smallest share must be in (0, 1), got ",
+              orthogonalise.smallest);
 }
 
 void Muon::StepMatrix(const MuonOptions& options, torch::Tensor parameter,
@@ -68,7 +76,7 @@ void Muon::StepMatrix(const MuonOptions& options, torch::Tensor parameter,
   const torch::Tensor& gradient = parameter.grad();
   state->momentum.mul_(options.momentum()).add_(gradient);
   parameter.sub_(Orthogonalise(gradient + options.momentum() * state->momentum,
-                               static_cast<int>(options.iterations())),
+                               options.orthogonalise()),
                  options.lr());
 }
 

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "lipschitz/linalg/orthogonalise.h"
+
 namespace lipschitz {
 
 // Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural
@@ -25,8 +27,7 @@ struct MuonOptions
   explicit MuonOptions(double lr = 0.1) : lr_(lr) {}
   TORCH_ARG(double, lr);
   TORCH_ARG(double, momentum) = 0.9;
-  // Of Orthogonalise: five leave the singular values within 1 ± 0.2.
-  TORCH_ARG(int64_t, iterations) = 5;
+  TORCH_ARG(OrthogonaliseOptions, orthogonalise);
   TORCH_ARG(double, vector_rate) = 0.05;
   typedef std::tuple<double, double> Betas;
   TORCH_ARG(Betas, betas) = std::make_tuple(0.9, 0.999);
@@ -42,7 +43,7 @@ struct MuonOptions
 class Muon : public torch::optim::Optimizer {
  public:
   // A c10::Error for a rate or eps that is not positive, a momentum or beta
-  // outside [0, 1), iterations below 1.
+  // outside [0, 1), iterations below 1, a smallest share outside (0, 1).
   Muon(std::vector<torch::Tensor> parameters, MuonOptions options);
 
   using torch::optim::Optimizer::step;

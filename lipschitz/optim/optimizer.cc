@@ -14,7 +14,8 @@ namespace lipschitz {
 namespace {
 
 constexpr OptimizerKind kAll[] = {OptimizerKind::kAdam, OptimizerKind::kAggMo,
-                                  OptimizerKind::kMuon};
+                                  OptimizerKind::kMuon,
+                                  OptimizerKind::kFastMuon};
 
 }  // namespace
 
@@ -26,6 +27,8 @@ std::string OptimizerName(OptimizerKind kind) {
       return "aggmo";
     case OptimizerKind::kMuon:
       return "muon";
+    case OptimizerKind::kFastMuon:
+      return "fast_muon";
   }
   return "";
 }
@@ -50,6 +53,11 @@ std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
     case OptimizerKind::kMuon:
       return std::make_unique<Muon>(std::move(parameters),
                                     MuonOptions(learning_rate));
+    case OptimizerKind::kFastMuon:
+      return std::make_unique<Muon>(
+          std::move(parameters),
+          MuonOptions(learning_rate)
+              .orthogonalise(OrthogonaliseOptions::Fast()));
     case OptimizerKind::kAdam:
       break;
   }

@@ -13,10 +13,11 @@
 namespace lipschitz {
 
 // Muon's rate is the angle, in radians, that a step turns an orthonormal weight
-// by, and wants to be about ten times Adam's.
-enum class OptimizerKind { kAdam, kAggMo, kMuon };
+// by, and wants to be about ten times Adam's. kFastMuon is Muon with steps that
+// are less precisely orthonormal, OrthogonaliseOptions::Fast().
+enum class OptimizerKind { kAdam, kAggMo, kMuon, kFastMuon };
 
-// "adam", "aggmo", "muon".
+// "adam", "aggmo", "muon", "fast_muon".
 std::string OptimizerName(OptimizerKind kind);
 // InvalidArgument lists the known ones.
 absl::StatusOr<OptimizerKind> ParseOptimizer(const std::string& name);

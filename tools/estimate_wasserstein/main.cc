@@ -44,7 +44,7 @@ DEFINE_string(hidden, "128,128,128", "Widths of the critic's hidden layers.");
 DEFINE_string(activation, "groupsort4", "Of the critic.");
 DEFINE_int64(steps, 1500, "Optimiser steps.");
 DEFINE_int64(batch_size, 256, "Samples of each side in a step; 0: all.");
-DEFINE_string(optimizer, "adam", "adam, aggmo or muon.");
+DEFINE_string(optimizer, "adam", "adam, aggmo, muon or fast_muon.");
 DEFINE_double(learning_rate, 0.01, "At the beginning; it falls to a tenth.");
 DEFINE_double(validation_share, 0.2,
               "Share of the samples that choose among the critics that the "

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -52,30 +54,78 @@ TEST(MapSingularValuesTest, AgreesWithTheSingularValues) {
   }
 }
 
+// The singular vectors of `parts` and values within 1 ± error.
+void ExpectOrthogonalised(const Parts& parts, const torch::Tensor& result,
+                          double error) {
+  const torch::Tensor inner =
+      at::mm(parts.left.t(), at::mm(result, parts.right));
+  EXPECT_TRUE(TensorsNear(inner, at::diag(inner.diagonal()), 2e-3));
+  EXPECT_TRUE(TensorsNear(
+      result, at::mm(at::mm(parts.left, inner), parts.right.t()), 2e-3));
+  EXPECT_LE((inner.diagonal() - 1).abs().max().item<double>(), error + 2e-3);
+}
+
+std::vector<OrthogonaliseOptions> OptionsToTry() {
+  std::vector<OrthogonaliseOptions> all = {OrthogonaliseOptions::Fast()};
+  for (const int iterations : {3, 5, 7}) {
+    all.push_back({iterations, 1e-3, false});
+    all.push_back({iterations, 0.01, true});
+  }
+  return all;
+}
+
 TEST(OrthogonaliseTest, SingularValuesComeWithinTheStatedError) {
   torch::manual_seed(1);
   for (const torch::ScalarType type : {at::kDouble, at::kFloat}) {
-    for (const int iterations : {3, 5, 7}) {
-      const double error = OrthogonaliseError(iterations);
+    for (const OrthogonaliseOptions& options : OptionsToTry()) {
       for (const auto& [rows, columns] : kShapes) {
+        SCOPED_TRACE(::testing::Message()
+                     << rows << "×" << columns << ", " << options.iterations
+                     << " from " << options.smallest);
         const int64_t side = std::min(rows, columns);
-        // Down to a thousandth of the norm.
+        // The norms of all of these are under 1.5 times the largest.
         const torch::Tensor values =
-            torch::logspace(0, -2.9, side, 10, at::kDouble);
+            torch::logspace(0, std::log10(1.5 * options.smallest), side, 10,
+                            at::kDouble)
+                .pow(side > 2 ? 1.0 : 0.9);
         const Parts parts = MatrixWith(rows, columns, values * 50);
-        const torch::Tensor result =
-            Orthogonalise(parts.matrix.to(type), iterations).to(at::kDouble);
-        const torch::Tensor inner =
-            at::mm(parts.left.t(), at::mm(result, parts.right));
-        // The same singular vectors,
-        EXPECT_TRUE(TensorsNear(inner, at::diag(inner.diagonal()), 2e-3));
-        EXPECT_TRUE(TensorsNear(
-            result, at::mm(at::mm(parts.left, inner), parts.right.t()), 2e-3));
-        // and values near 1.
-        EXPECT_LE((inner.diagonal() - 1).abs().max().item<double>(),
-                  error + 2e-3)
-            << rows << "×" << columns << ", " << iterations;
+        ExpectOrthogonalised(
+            parts,
+            Orthogonalise(parts.matrix.to(type), options).to(at::kDouble),
+            OrthogonaliseError(options));
       }
+    }
+  }
+}
+
+TEST(OrthogonaliseTest, TheSchattenNormReachesFurtherDown) {
+  torch::manual_seed(4);
+  // 63 of 64 singular values are equal: ‖W‖_F is 8 times the largest, the
+  // Schatten norm 1.7 times, and the smallest one is a 54th and a 258th.
+  torch::Tensor values = torch::ones({64}, at::kDouble);
+  values[63] = 1.0 / 32;
+  const Parts parts = MatrixWith(64, 80, values);
+  OrthogonaliseOptions options = {3, 1.0 / 54, true};
+  ExpectOrthogonalised(parts, Orthogonalise(parts.matrix, options),
+                       OrthogonaliseError(options));
+  options.schatten = false;
+  const torch::Tensor frobenius = Orthogonalise(parts.matrix, options);
+  const double last =
+      at::mm(parts.left.t(), at::mm(frobenius, parts.right))[63][63]
+          .item<double>();
+  EXPECT_LT(last, 0.5);
+  EXPECT_LT(OrthogonaliseError(options), 0.25);
+}
+
+TEST(OrthogonaliseTest, NoSingularValueLeavesTheInterval) {
+  torch::manual_seed(5);
+  // Of rank 1, where every norm is the singular value itself.
+  for (const auto& [rows, columns] : kShapes) {
+    const torch::Tensor w =
+        torch::mm(torch::randn({rows, 1}), torch::randn({1, columns}));
+    for (const OrthogonaliseOptions& options : OptionsToTry()) {
+      EXPECT_NEAR(Orthogonalise(w, options).norm().item<double>(), 1.0,
+                  OrthogonaliseError(options) + 2e-3);
     }
   }
 }
@@ -83,37 +133,36 @@ TEST(OrthogonaliseTest, SingularValuesComeWithinTheStatedError) {
 TEST(OrthogonaliseTest, TheErrorFallsWithTheIterations) {
   double last = 1.0;
   for (int iterations = 1; iterations <= 8; ++iterations) {
-    const double error = OrthogonaliseError(iterations);
+    const double error = OrthogonaliseError({iterations});
     EXPECT_LT(error, last) << iterations;
     last = error;
   }
-  EXPECT_LT(OrthogonaliseError(5), 0.2);
-  EXPECT_LT(OrthogonaliseError(8), 1e-6);
+  EXPECT_LT(OrthogonaliseError({5}), 0.2);
+  EXPECT_LT(OrthogonaliseError({8}), 1e-6);
+  EXPECT_LT(OrthogonaliseError(OrthogonaliseOptions::Fast()), 0.37);
 }
 
 TEST(OrthogonaliseTest, ServesEveryRank) {
   torch::manual_seed(2);
-  EXPECT_EQ(Orthogonalise(torch::zeros({3, 4}), 5).abs().max().item<double>(),
+  EXPECT_EQ(Orthogonalise(torch::zeros({3, 4})).abs().max().item<double>(),
             0.0);
   // Of rank 2: the projection on its rows' and columns' spaces.
   const Parts parts = MatrixWith(
       8, 6, torch::tensor({3.0, 2.0}, torch::TensorOptions(at::kDouble)));
-  EXPECT_TRUE(TensorsNear(Orthogonalise(parts.matrix, 8),
+  EXPECT_TRUE(TensorsNear(Orthogonalise(parts.matrix, {8}),
                           at::mm(parts.left, parts.right.t()), 1e-6));
   // A vector has one singular value, its norm.
   const torch::Tensor row = torch::randn({1, 7}, at::kDouble);
-  EXPECT_TRUE(TensorsNear(Orthogonalise(row, 5), row / row.norm(), 1e-14));
-  EXPECT_TRUE(
-      TensorsNear(Orthogonalise(row.t(), 5), row.t() / row.norm(), 1e-14));
+  EXPECT_TRUE(TensorsNear(Orthogonalise(row), row / row.norm(), 1e-14));
+  EXPECT_TRUE(TensorsNear(Orthogonalise(row.t()), row.t() / row.norm(), 1e-14));
 }
 
 TEST(OrthogonaliseTest, TheScaleDoesNotMatter) {
   torch::manual_seed(3);
   const torch::Tensor w = torch::randn({16, 24});
-  const torch::Tensor expected = Orthogonalise(w, 5);
+  const torch::Tensor expected = Orthogonalise(w);
   for (const double scale : {1e-12, 1e-3, 1e9}) {
-    EXPECT_TRUE(TensorsNear(Orthogonalise(scale * w, 5), expected, 1e-4))
-        << scale;
+    EXPECT_TRUE(TensorsNear(Orthogonalise(scale * w), expected, 1e-4)) << scale;
   }
   EXPECT_FALSE(expected.requires_grad());
 }

@@ -45,12 +45,12 @@ TEST(MuonTest, AMatrixMovesAsTheFormulaSays) {
   const torch::Tensor p = Matrix(3, 5, 0);
   torch::Tensor expected = p.detach().clone();
   torch::Tensor momentum = torch::zeros_like(expected);
-  Muon optimizer({p}, MuonOptions(0.1).momentum(0.8).iterations(4));
+  Muon optimizer({p}, MuonOptions(0.1).momentum(0.8).orthogonalise({4}));
   for (int i = 0; i < 4; ++i) {
     optimizer.zero_grad();
     (p * torch::cos(p)).sum().backward();
     momentum = 0.8 * momentum + p.grad();
-    expected = expected - 0.1 * Orthogonalise(p.grad() + 0.8 * momentum, 4);
+    expected = expected - 0.1 * Orthogonalise(p.grad() + 0.8 * momentum, {4});
     optimizer.step();
     EXPECT_TRUE(TensorsNear(p, expected, 1e-14)) << i;
   }
@@ -73,7 +73,7 @@ TEST(MuonTest, EveryDirectionOfAMatrixMovesAlike) {
   // The gradient's singular values are 100 and 1.
   const torch::Tensor p = torch::zeros({2, 2}, torch::kDouble);
   p.requires_grad_(true);
-  Muon muon({p}, MuonOptions(0.5).iterations(8));
+  Muon muon({p}, MuonOptions(0.5).orthogonalise({8}));
   p.mutable_grad() = torch::diag(
       torch::tensor({100.0, 1.0}, torch::TensorOptions(torch::kDouble)));
   muon.step();
@@ -136,8 +136,10 @@ TEST(MuonTest, OptionsThatMakeNoSenseAreErrorsWithTheNumber) {
               ThrowsMessage<c10::Error>(HasSubstr("1.5")));
   EXPECT_THAT(make(MuonOptions(0.1).eps(0)),
               ThrowsMessage<c10::Error>(HasSubstr("eps")));
-  EXPECT_THAT(make(MuonOptions(0.1).iterations(0)),
+  EXPECT_THAT(make(MuonOptions(0.1).orthogonalise({0})),
               ThrowsMessage<c10::Error>(HasSubstr("got 0")));
+  EXPECT_THAT(make(MuonOptions(0.1).orthogonalise({5, 1.5})),
+              ThrowsMessage<c10::Error>(HasSubstr("1.5")));
 }
 
 TEST(MuonTest, SavedMidwayItGoesOnAsIfNothingHadHappened) {
@@ -170,7 +172,7 @@ TEST(MuonTest, SavedMidwayItGoesOnAsIfNothingHadHappened) {
 TEST(MuonTest, OptionsSurviveAnArchive) {
   const MuonOptions options = MuonOptions(0.25)
                                   .momentum(0.5)
-                                  .iterations(7)
+                                  .orthogonalise({7, 0.125, true})
                                   .vector_rate(0.125)
                                   .betas({0.5, 0.75})
                                   .eps(1e-3);
@@ -184,7 +186,9 @@ TEST(MuonTest, OptionsSurviveAnArchive) {
   read.serialize(in);
   EXPECT_EQ(read.lr(), 0.25);
   EXPECT_EQ(read.momentum(), 0.5);
-  EXPECT_EQ(read.iterations(), 7);
+  EXPECT_EQ(read.orthogonalise().iterations, 7);
+  EXPECT_EQ(read.orthogonalise().smallest, 0.125);
+  EXPECT_TRUE(read.orthogonalise().schatten);
   EXPECT_EQ(read.vector_rate(), 0.125);
   EXPECT_EQ(read.betas(), std::make_tuple(0.5, 0.75));
   EXPECT_EQ(read.eps(), 1e-3);

@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 
 TEST(OptimizerTest, EveryNameIsReadBack) {
   for (const OptimizerKind kind :
-       {OptimizerKind::kAdam, OptimizerKind::kAggMo, OptimizerKind::kMuon}) {
+       {OptimizerKind::kAdam, OptimizerKind::kAggMo, OptimizerKind::kMuon,
+        OptimizerKind::kFastMuon}) {
     const auto read = ParseOptimizer(OptimizerName(kind));
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(*read, kind);
@@ -25,8 +26,9 @@ TEST(OptimizerTest, EveryNameIsReadBack) {
 TEST(OptimizerTest, AnUnknownNameListsTheKnownOnes) {
   const auto read = ParseOptimizer("Adam");
   ASSERT_FALSE(read.ok());
-  EXPECT_THAT(read.status().message(),
-              AllOf(HasSubstr("'Adam'"), HasSubstr("adam, aggmo, muon")));
+  EXPECT_THAT(
+      read.status().message(),
+      AllOf(HasSubstr("'Adam'"), HasSubstr("adam, aggmo, muon, fast_muon")));
 }
 
 TEST(OptimizerTest, TheKindAndTheRateAreThoseAskedFor) {
@@ -40,7 +42,17 @@ TEST(OptimizerTest, TheKindAndTheRateAreThoseAskedFor) {
   EXPECT_NE(dynamic_cast<torch::optim::Adam*>(adam.get()), nullptr);
   EXPECT_NE(dynamic_cast<AggMo*>(aggmo.get()), nullptr);
   EXPECT_NE(dynamic_cast<Muon*>(muon.get()), nullptr);
-  for (const auto* optimizer : {adam.get(), aggmo.get(), muon.get()}) {
+  const auto fast_muon = make(OptimizerKind::kFastMuon);
+  ASSERT_NE(dynamic_cast<Muon*>(fast_muon.get()), nullptr);
+  const auto iterations = [](const torch::optim::Optimizer& optimizer) {
+    return static_cast<const MuonOptions&>(
+               optimizer.param_groups().at(0).options())
+        .orthogonalise()
+        .iterations;
+  };
+  EXPECT_LT(iterations(*fast_muon), iterations(*muon));
+  for (const auto* optimizer :
+       {adam.get(), aggmo.get(), muon.get(), fast_muon.get()}) {
     EXPECT_EQ(optimizer->param_groups().at(0).options().get_lr(), 0.25);
   }
 }

@@ -65,7 +65,7 @@ Tuning TuningOf(const std::string& network, const std::string& constraint) {
     return lenet ? Tuning{1e-3, 0.05, 100.0} : Tuning{5e-4, 0.05, 60.0};
   }
   return lenet ? Tuning{0.05, 0.5, 32.0, OptimizerKind::kMuon}
-               : Tuning{0.05, 1.0, 8.0, OptimizerKind::kFastMuon};
+               : Tuning{0.05, 1.0, 8.0, OptimizerKind::kMuon};
 }
 
 template <typename Network>

@@ -10,46 +10,50 @@
 namespace lipschitz::experiments {
 namespace {
 
-std::string ExperimentKey(const std::string& experiment,
-                          const std::string& preset) {
-  return absl::StrCat(experiment, "\n", preset);
-}
+// What a run may have in common with a record, the closest first.
+struct Keys {
+  std::string configuration;
+  std::string configuration_of_any_dataset;
+  std::string experiment;
 
-std::string ConfigurationKey(const std::string& experiment,
-                             const std::string& preset, const Json& variant,
-                             const std::string& dataset, const Json& config) {
-  return absl::StrCat(ExperimentKey(experiment, preset), "\n", dataset, "\n",
-                      variant.dump(), "\n", config.dump());
-}
+  Keys(const std::string& name, const std::string& preset, const Json& variant,
+       const std::string& dataset, Json config)
+      : experiment(absl::StrCat(name, "\n", preset)) {
+    const std::string of_variant =
+        absl::StrCat(experiment, "\n", variant.dump(), "\n");
+    configuration =
+        absl::StrCat(of_variant, "dataset ", dataset, "\n", config.dump());
+    config.erase("dataset");
+    configuration_of_any_dataset = absl::StrCat(of_variant, config.dump());
+  }
+};
 
 }  // namespace
 
 void CostEstimates::Add(const Record& record) {
   const double seconds = record.cost_seconds();
   if (!record.ok() || std::isnan(seconds)) return;
-  const auto add = [&](Mean* mean) {
-    mean->sum += seconds;
-    ++mean->count;
+  const Keys keys(record.experiment, record.preset, record.variant,
+                  record.dataset, record.config);
+  const auto add = [&](const std::string& key) {
+    means_[key].sum += seconds;
+    ++means_[key].count;
   };
-  add(&of_configuration_[ConfigurationKey(record.experiment, record.preset,
-                                          record.variant, record.dataset,
-                                          record.config)]);
-  if (IsStandard(record)) {
-    add(&of_experiment_[ExperimentKey(record.experiment, record.preset)]);
-  }
+  add(keys.configuration);
+  add(keys.configuration_of_any_dataset);
+  if (IsStandard(record)) add(keys.experiment);
 }
 
 std::optional<double> CostEstimates::Seconds(const Task& task) const {
-  const std::string preset = PresetName(task.preset);
-  const std::string name = task.experiment->name();
-  const auto same = of_configuration_.find(ConfigurationKey(
-      name, preset, task.run.variant, task.run.dataset, task.run.config));
-  if (same != of_configuration_.end()) {
-    return same->second.sum / same->second.count;
+  const Keys keys(task.experiment->name(), PresetName(task.preset),
+                  task.run.variant, task.run.dataset, task.run.config);
+  for (const std::string& key :
+       {keys.configuration, keys.configuration_of_any_dataset,
+        keys.experiment}) {
+    const auto mean = means_.find(key);
+    if (mean != means_.end()) return mean->second.sum / mean->second.count;
   }
-  const auto similar = of_experiment_.find(ExperimentKey(name, preset));
-  if (similar == of_experiment_.end()) return std::nullopt;
-  return similar->second.sum / similar->second.count;
+  return std::nullopt;
 }
 
 void Pace::Add(std::optional<double> estimate, double seconds) {

@@ -17,8 +17,8 @@ class CostEstimates {
   void Add(const Record& record);
 
   // Seconds: the mean over the records of the same configuration, of any seed;
-  // without them over the standard ones of the same experiment and preset; none
-  // without these.
+  // without them over those that differ in the dataset alone; without these
+  // over the standard ones of the same experiment and preset; else none.
   std::optional<double> Seconds(const Task& task) const;
 
  private:
@@ -26,8 +26,7 @@ class CostEstimates {
     double sum = 0.0;
     int count = 0;
   };
-  std::map<std::string, Mean> of_configuration_;
-  std::map<std::string, Mean> of_experiment_;
+  std::map<std::string, Mean> means_;  // by what the records have in common
 };
 
 // A run that is not done yet.

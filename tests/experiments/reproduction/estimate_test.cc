@@ -53,6 +53,17 @@ TEST_F(CostEstimatesTest, TheSameConfigurationCountsFirst) {
   EXPECT_DOUBLE_EQ(*Seconds("c"), 30.0);
 }
 
+TEST_F(CostEstimatesTest, AnotherDatasetCountsSecond) {
+  Record other = RecordOf("a", 10);
+  other.dataset = "mnist";
+  other.config["dataset"] = "mnist";
+  estimates_.Add(other);
+  estimates_.Add(RecordOf("b", 60));
+  EXPECT_DOUBLE_EQ(*Seconds("a"), 10.0);
+  estimates_.Add(RecordOf("a", 30));
+  EXPECT_DOUBLE_EQ(*Seconds("a"), 30.0);
+}
+
 TEST_F(CostEstimatesTest, OtherPresetsAndConfigurationsSayNothing) {
   estimates_.Add(RecordOf("a", 10));
   EXPECT_FALSE(Seconds("a", Preset::kPaper).has_value());

@@ -139,7 +139,7 @@ TEST(OrthogonaliseTest, TheErrorFallsWithTheIterations) {
   }
   EXPECT_LT(OrthogonaliseError({5}), 0.2);
   EXPECT_LT(OrthogonaliseError({8}), 1e-6);
-  EXPECT_LT(OrthogonaliseError(OrthogonaliseOptions::Fast()), 0.37);
+  EXPECT_LT(OrthogonaliseError(OrthogonaliseOptions::Fast()), 0.35);
 }
 
 TEST(OrthogonaliseTest, ServesEveryRank) {

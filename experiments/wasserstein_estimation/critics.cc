@@ -182,12 +182,24 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       fast.steps = 300;
       fast.learning_rate = 0.1;
       AddGrid(fast, {3}, &specs);
-      fast.constraint = "spectral";
-      fast.learning_rate = 0.03;
-      AddGrid(fast, {3}, &specs);
+      CriticSpec fast_spectral = fast;
+      fast_spectral.constraint = "spectral";
+      fast_spectral.learning_rate = 0.03;
+      AddGrid(fast_spectral, {3}, &specs);
       same.width = 288;
       same.steps = 250;
       specs.push_back(same);
+      for (CriticSpec spec : {fast, fast_spectral}) {
+        spec.on_request = true;
+        AddGrid(spec, {5, 7}, &specs);
+      }
+      convolutional.on_request = true;
+      convolutional.steps = 300;
+      convolutional.batch_size = 64;
+      for (const char* constraint : {"orthogonal", "spectral"}) {
+        convolutional.constraint = constraint;
+        AddGrid(convolutional, {3, 5, 7}, &specs);
+      }
       break;
     }
     case Preset::kPaper:

@@ -62,6 +62,10 @@ struct CriticSpec {
   // See WassersteinConfig.
   bool standardise = true;
 
+  // Not run unless it is asked for: a dense critic by its depth, a
+  // convolutional one by its network.
+  bool on_request = false;
+
   // "dense-stiefel-maxmin-3", with "same_samples-" before it.
   std::string Slug() const;
   // What tables group by, and what else the metrics depend on.
@@ -73,7 +77,7 @@ struct CriticSpec {
 // group sizes.
 const std::vector<std::string>& CriticActivations();
 
-// Those of the preset, in the order of the tables.
+// Those of the preset, in the order of the tables, and those on request.
 std::vector<CriticSpec> CriticSpecs(Preset preset);
 
 // InvalidArgument for names that are unknown and sizes that do not fit.

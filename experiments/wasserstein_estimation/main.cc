@@ -24,14 +24,14 @@ DEFINE_string(samples, "",
               "same_samples; empty: both.");
 DEFINE_string(network, "",
               "dense, convolutional, or both separated by a comma; empty: the "
-              "preset's.");
+              "preset's (quick: dense).");
 DEFINE_string(constraint, "",
               "Constraints, separated by commas; empty: the preset's.");
 DEFINE_string(activation, "",
               "Activations, separated by commas; empty: the preset's.");
 DEFINE_string(depth, "",
               "Numbers of hidden layers, separated by commas; empty: the "
-              "preset's.");
+              "preset's (quick: 3, and 5 for same_samples).");
 DEFINE_int64(width, 0, "Of hidden dense layers; 0: the preset's.");
 DEFINE_int64(steps, 0, "Optimiser steps; 0: the preset's.");
 DEFINE_int64(batch_size, -1,

@@ -213,6 +213,11 @@ bool Chosen(const std::vector<std::string>& names, const std::string& name) {
 
 bool Chosen(const WassersteinEstimationSettings& settings,
             const CriticSpec& spec) {
+  const bool dense = spec.network == "dense";
+  if (spec.on_request &&
+      (dense ? settings.depths.empty() : settings.networks.empty())) {
+    return false;
+  }
   return Chosen(settings.samples, ProtocolName(spec.protocol)) &&
          Chosen(settings.networks, spec.network) &&
          Chosen(settings.constraints, spec.constraint) &&
@@ -379,7 +384,9 @@ absl::StatusOr<std::vector<Run>> WassersteinEstimationExperiment::Plan(
   if (runs.empty()) {
     return absl::InvalidArgumentError(
         "nothing to run: no critic of this preset is all that --samples, "
-        "--network, --constraint, --activation and --depth ask for");
+        "--network, --constraint, --activation and --depth ask for (in the "
+        "quick preset convolutional critics run only where --network names "
+        "them, deeper ones where --depth does)");
   }
   return runs;
 }

@@ -51,6 +51,32 @@ TEST(Critics, ThePaperPresetHasEveryActivationDepthAndConstraint) {
   }
 }
 
+// The quick preset stays quick, and can do what the paper's compares.
+TEST(Critics, DeeperAndConvolutionalOnesOfTheQuickPresetAreOnRequest) {
+  std::set<std::string> slugs;
+  for (const CriticSpec& spec : CriticSpecs(Preset::kQuick)) {
+    EXPECT_TRUE(slugs.insert(spec.Slug()).second) << spec.Slug() << " twice";
+    EXPECT_EQ(spec.on_request,
+              spec.network == "convolutional" ||
+                  (spec.protocol == Protocol::kHeldOut && spec.depth != 3))
+        << spec.Slug();
+  }
+  for (const std::string& activation : CriticActivations()) {
+    for (const char* depth : {"3", "5", "7"}) {
+      for (const char* critic :
+           {"dense-stiefel", "dense-spectral", "convolutional-orthogonal",
+            "convolutional-spectral"}) {
+        const std::string slug =
+            std::string(critic) + "-" + activation + "-" + depth;
+        EXPECT_EQ(slugs.count(slug), 1u) << slug;
+      }
+    }
+  }
+  for (const CriticSpec& spec : CriticSpecs(Preset::kPaper)) {
+    EXPECT_FALSE(spec.on_request) << spec.Slug();
+  }
+}
+
 // Depth counts hidden layers, whichever they are.
 TEST(Critics, ConvolutionalNetworksHaveAsManyHiddenLayersAsTheirDepth) {
   CriticSpec spec;

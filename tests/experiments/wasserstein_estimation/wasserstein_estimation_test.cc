@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "lipschitz/models/generator.h"
 #include "tests/testing/digits.h"
@@ -132,6 +133,38 @@ TEST(WassersteinEstimationProgram, TakesAGeneratorOfOnesOwn) {
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   EXPECT_TRUE(Contains(run.standard_output, "mine")) << run.standard_output;
   EXPECT_FALSE(Contains(run.standard_error, "untrained"));
+}
+
+TEST(WassersteinEstimationPlan, RunsWhatIsOnRequestWhereItIsNamed) {
+  CommonSettings common = SettingsOf(Preset::kQuick);
+  common.dataset = "mnist";
+  common.data_dir = SyntheticMnist(NewFolder("data"), 1200, 1000);
+  WassersteinEstimationSettings settings;
+  settings.generator = SavedGenerator(28);
+  settings.activations = {"maxmin"};
+  const auto labels = [&] {
+    std::vector<std::string> all;
+    for (const auto& run :
+         PlanOf(WassersteinEstimationExperiment(settings), common)) {
+      all.push_back(run.label);
+    }
+    return absl::StrJoin(all, " ");
+  };
+  EXPECT_EQ(labels(),
+            "mnist-mine-dense-stiefel-maxmin-3 "
+            "mnist-mine-dense-spectral-maxmin-3");
+  settings.depths = {7};
+  EXPECT_EQ(labels(),
+            "mnist-mine-dense-stiefel-maxmin-7 "
+            "mnist-mine-dense-spectral-maxmin-7");
+  settings.networks = {"convolutional"};
+  settings.constraints = {"orthogonal"};
+  EXPECT_EQ(labels(), "mnist-mine-convolutional-orthogonal-maxmin-7");
+  settings.depths = {};
+  EXPECT_EQ(labels(),
+            "mnist-mine-convolutional-orthogonal-maxmin-3 "
+            "mnist-mine-convolutional-orthogonal-maxmin-5 "
+            "mnist-mine-convolutional-orthogonal-maxmin-7");
 }
 
 TEST(WassersteinEstimationProgram, BadInputExitsWith2AndIsNamed) {

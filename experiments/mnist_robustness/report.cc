@@ -113,12 +113,27 @@ Table PartTable(const Part& part) {
   return table;
 }
 
-Series CurveOf(const Record& record, const char* name, const char* abscissa) {
+// The mean over the seeds. Those of another grid than the first one's (of other
+// settings) are left out.
+Series MeanCurve(const VariantRecords& group, const char* name,
+                 const char* abscissa) {
   Series series;
-  if (!record.curves.contains(name)) return series;
-  const Json& curve = record.curves.at(name);
-  series.x = curve.at(abscissa).get<std::vector<double>>();
-  series.y = curve.at("value").get<std::vector<double>>();
+  int count = 0;
+  for (const Record* record : group.ok) {
+    if (!record->curves.contains(name)) continue;
+    const Json& curve = record->curves.at(name);
+    const auto x = curve.at(abscissa).get<std::vector<double>>();
+    const auto y = curve.at("value").get<std::vector<double>>();
+    if (count == 0) {
+      series.x = x;
+      series.y.assign(y.size(), 0.0);
+    } else if (x != series.x) {
+      continue;
+    }
+    for (size_t i = 0; i < y.size(); ++i) series.y[i] += y[i];
+    ++count;
+  }
+  for (double& y : series.y) y /= count;
   return series;
 }
 
@@ -131,7 +146,6 @@ std::string ColourOf(const VariantRecords& group) {
   return colour.empty() ? ActivationColour(Text(group, "activation")) : colour;
 }
 
-// Of the first seed there is.
 Figure PartFigure(const Part& part) {
   struct Style {
     const char* curve;
@@ -152,7 +166,7 @@ Figure PartFigure(const Part& part) {
     panel.y = {"accuracy", 0.0, 1.0};
     for (const VariantRecords& group : Ranked(part)) {
       if (group.ok.empty()) continue;
-      Series series = CurveOf(*group.ok[0], style.curve, style.abscissa);
+      Series series = MeanCurve(group, style.curve, style.abscissa);
       const std::string training = Text(group, "training");
       series.label = Text(group, "model");
       series.colour = ColourOf(group);

@@ -18,7 +18,8 @@ About HighDimensionalConeExperiment::Description() const {
       "fresh samples, divided by its proven constant, is compared with the "
       "exact distance 1.",
       "1000 steps (200 of Muon in 256 and 512 dimensions) and three hidden "
-      "layers, where the authors take 19200 and six; the paper preset adds seven layers, and all activations in 256 and "
+      "layers, where the authors take 19200 and six; the paper preset adds "
+      "seven layers, and all activations in 256 and "
       "512 dimensions."};
 }
 

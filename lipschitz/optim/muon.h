@@ -27,6 +27,7 @@ struct MuonOptions
   explicit MuonOptions(double lr = 0.1) : lr_(lr) {}
   TORCH_ARG(double, lr);
   TORCH_ARG(double, momentum) = 0.9;
+  // The default leaves the singular values of a step within 1 ± 0.2.
   TORCH_ARG(OrthogonaliseOptions, orthogonalise);
   TORCH_ARG(double, vector_rate) = 0.05;
   typedef std::tuple<double, double> Betas;

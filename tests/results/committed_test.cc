@@ -66,6 +66,20 @@ TEST(CommittedResults, EveryFileIsWhatTheRecordsGive) {
             names(results + "/figures"));
 }
 
+// What every preset is held to; older records do not say.
+TEST(CommittedResults, NoRunTookMoreThanTwoGibibytes) {
+  int known = 0;
+  for (const auto& experiment : AllExperiments()) {
+    for (const Record& record : Committed(experiment->name())) {
+      if (std::isnan(record.peak_memory_mib)) continue;
+      ++known;
+      EXPECT_LE(record.peak_memory_mib, 2048.0)
+          << experiment->name() << ' ' << record.slug;
+    }
+  }
+  EXPECT_GT(known, 100);
+}
+
 // The generators that estimates are about can be read, are small, and are those
 // of the records.
 TEST(CommittedResults, GeneratorsAreThoseOfTheRecords) {

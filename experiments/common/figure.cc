@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -27,9 +28,12 @@ constexpr size_t kMostPointsShown = 12;
 // Of a legend below the panel with the most lines; 0: inside.
 int LegendHeight(const Figure& figure) {
   if (!figure.legend_below) return 0;
-  size_t lines = 0;
+  std::ptrdiff_t lines = 0;
   for (const Panel& panel : figure.panels) {
-    lines = std::max(lines, panel.series.size());
+    lines = std::max(
+        lines, std::count_if(
+                   panel.series.begin(), panel.series.end(),
+                   [](const Series& series) { return !series.label.empty(); }));
   }
   // And one line that parts it from the axis's label.
   return static_cast<int>(lines + 1) * kLegendLineHeight;

@@ -420,6 +420,11 @@ TEST(GnuplotScript, ALegendBelowMakesTheFigureHigherByItsLines) {
   EXPECT_THAT(below, HasSubstr("set key outside below"));
   EXPECT_GT(height(inside), 0);
   EXPECT_GE(height(below), height(inside) + 100);
+  // A series without a label takes no line of the legend.
+  Series unnamed = figure.panels[0].series[0];
+  unnamed.label = "";
+  figure.panels[0].series.resize(200, unnamed);
+  EXPECT_EQ(height(GnuplotScript(figure, "svg", "a.svg")), height(below));
 }
 
 // A polygon for every point would make an SVG of megabytes.

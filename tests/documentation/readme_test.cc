@@ -21,6 +21,7 @@
 #include "experiments/squares/squares.h"
 #include "experiments/three_cones/three_cones.h"
 #include "experiments/transport_accuracy/transport_accuracy.h"
+#include "experiments/wasserstein_estimation/report.h"
 #include "experiments/wasserstein_estimation/wasserstein_estimation.h"
 #include "experiments/wgan/wgan.h"
 #include "gtest/gtest.h"
@@ -81,9 +82,10 @@ TEST(Readme, TheDistanceOfYourOwnSamplesIsFoundAsWritten) {
   EXPECT_NEAR(std::atof(run.standard_output.c_str() + cell), 5.0, 0.1);
 }
 
-// The experiment's table of the first seeds; a user may have added others.
-std::string CommittedTable(const experiments::Experiment& experiment,
-                           experiments::Preset preset, uint64_t seeds) {
+// Those of the first seeds; a user may have added others.
+std::vector<experiments::Record> CommittedRecords(
+    const experiments::Experiment& experiment, experiments::Preset preset,
+    uint64_t seeds) {
   std::vector<experiments::Record> records;
   for (const auto& record : experiments::StandardRecords(
            experiments::ReadRecords(DataFile("results"), experiment.name())
@@ -91,18 +93,26 @@ std::string CommittedTable(const experiments::Experiment& experiment,
            preset)) {
     if (record.seed < seeds) records.push_back(record);
   }
-  return experiment.MakeTable(records).ToMarkdown();
+  return records;
+}
+
+std::string CommittedTable(const experiments::Experiment& experiment,
+                           experiments::Preset preset, uint64_t seeds) {
+  return experiment.MakeTable(CommittedRecords(experiment, preset, seeds))
+      .ToMarkdown();
 }
 
 // Rows of the tables in the READMEs, recognised by their first cell, are rows
-// of the experiment's table in the quick or the paper preset.
+// of the experiment's table in the quick or the paper preset, or of another
+// one.
 void ShowsRowsOf(const experiments::Experiment& experiment,
                  const std::vector<std::string>& readmes,
                  const std::vector<std::string>& first_cells,
-                 uint64_t seeds = 3) {
+                 uint64_t seeds = 3, const std::string& other_table = "") {
   const std::string table =
       CommittedTable(experiment, experiments::Preset::kQuick, seeds) +
-      CommittedTable(experiment, experiments::Preset::kPaper, seeds);
+      CommittedTable(experiment, experiments::Preset::kPaper, seeds) +
+      other_table;
   for (const std::string& readme : readmes) {
     std::istringstream lines(ReadAll(readme));
     int rows = 0;
@@ -156,9 +166,12 @@ TEST(Readme, ShowsTheCommittedNumbers) {
               {"experiments/interpretability/README.md"}, {"mnist"});
   ShowsRowsOf(experiments::WganExperiment(), {"experiments/wgan/README.md"},
               {"mnist", "fashion_mnist"});
-  ShowsRowsOf(experiments::WassersteinEstimationExperiment(),
-              {"experiments/wasserstein_estimation/README.md"},
-              {"mnist", "fashion_mnist"});
+  const experiments::WassersteinEstimationExperiment estimation;
+  ShowsRowsOf(estimation, {"experiments/wasserstein_estimation/README.md"},
+              {"mnist", "fashion_mnist"}, /*seeds=*/3,
+              experiments::OrderingTable(
+                  CommittedRecords(estimation, experiments::Preset::kQuick, 3))
+                  .ToMarkdown());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/rounding.h"
+#include "lipschitz/layers/max_pool.h"
 
 namespace lipschitz {
 namespace {
@@ -69,7 +70,7 @@ MaxPool2dImpl::MaxPool2dImpl(MaxPool2dConfig config)
 
 torch::Tensor MaxPool2dImpl::forward(const torch::Tensor& x) {
   CheckImage(x, config_.windows, name());
-  return at::max_pool2d(x, config_.windows.kernel, config_.windows.stride);
+  return MaxPool(x, config_.windows.kernel, config_.windows.stride);
 }
 
 absl::StatusOr<BoundTable> MaxPool2dImpl::LipschitzBounds() {

@@ -8,20 +8,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/same_bits.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/convolution_norm_bound.h"
 
 namespace lipschitz {
-namespace {
-
-// By value: LibTorch's version counter misses writes through data(), which its
-// own optimisers make, and reading a checkpoint.
-bool Same(const torch::Tensor& a, const torch::Tensor& b) {
-  return a.scalar_type() == b.scalar_type() && a.device() == b.device() &&
-         torch::equal(a, b);
-}
-
-}  // namespace
 
 absl::Status Conv2dConfig::Validate() const {
   const std::string layer = absl::StrCat("layer '", name, "'");
@@ -82,7 +73,7 @@ absl::StatusOr<torch::Tensor> Conv2dImpl::EvaluationKernel() {
   const std::vector<torch::Tensor> raw = constraint_->parameters();
   if (cached_.defined() &&
       std::equal(raw.begin(), raw.end(), cached_from_.begin(),
-                 cached_from_.end(), Same)) {
+                 cached_from_.end(), SameBits)) {
     return cached_;
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor kernel, ComputeKernel());

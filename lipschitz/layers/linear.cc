@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/same_bits.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/norm_bound.h"
 
@@ -71,13 +72,7 @@ absl::StatusOr<torch::Tensor> LinearImpl::ConstrainedWeight() {
 
 absl::StatusOr<torch::Tensor> LinearImpl::EvaluationWeight() {
   torch::NoGradGuard no_grad;
-  // By value: LibTorch's version counter misses writes through data(), which
-  // its own optimisers make, and reading a checkpoint.
-  if (cached_.defined() && cached_from_.scalar_type() == weight.scalar_type() &&
-      cached_from_.device() == weight.device() &&
-      torch::equal(cached_from_, weight)) {
-    return cached_;
-  }
+  if (cached_.defined() && SameBits(cached_from_, weight)) return cached_;
   ++constraint_evaluations_;
   auto constrained = constraint_->Constrain(weight.detach());
   if (!constrained.ok()) {

@@ -3,10 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
+
+#include "lipschitz/attacks/l2_ball_kernel.h"
 
 namespace lipschitz {
 namespace {
@@ -38,59 +39,6 @@ at::Tensor Normal(at::IntArrayRef shape, const at::TensorOptions& options,
                   const RandomSource& random) {
   return at::randn(shape, random.generator(), options.device(at::kCPU))
       .to(options.device());
-}
-
-template <typename T>
-struct Box {
-  T lower;
-  T upper;
-};
-
-// One example: x + clamp(s (z − x)) with the largest s ≤ 1 for which that is no
-// longer than the radius. s grows: what the box cuts off is spent on the
-// coordinates that it does not cut. Those that are cut stay cut, so the step
-// never becomes too long.
-template <typename T>
-void ProjectL2(const T* x, const T* z, int64_t dim, double radius,
-               const Box<T>& box, T* result) {
-  const double lower = box.lower;
-  const double upper = box.upper;
-  const auto step = [&](int64_t i) {
-    return static_cast<double>(z[i]) - static_cast<double>(x[i]);
-  };
-  const auto cut = [&](double offset, int64_t i) {
-    return std::min(std::max(offset, lower - static_cast<double>(x[i])),
-                    upper - static_cast<double>(x[i]));
-  };
-  double square = 0.0;
-  for (int64_t i = 0; i < dim; ++i) square += step(i) * step(i);
-  if (!(square > 0.0) || !std::isfinite(square)) {
-    std::copy(x, x + dim, result);
-    return;
-  }
-  double scale = std::min(1.0, radius / std::sqrt(square));
-  for (int iteration = 0; iteration < 16; ++iteration) {
-    double all = 0.0;
-    double free = 0.0;
-    for (int64_t i = 0; i < dim; ++i) {
-      const double offset = scale * step(i);
-      const double inside = cut(offset, i);
-      all += inside * inside;
-      free += inside == offset ? inside * inside : 0.0;
-    }
-    if (!(free > 0.0)) break;
-    const double growth = (radius * radius - (all - free)) / free;
-    const double larger =
-        std::min(1.0, scale * std::sqrt(std::max(1.0, growth)));
-    if (larger <= scale * (1.0 + 1e-9)) break;
-    scale = larger;
-  }
-  for (int64_t i = 0; i < dim; ++i) {
-    const T point =
-        static_cast<T>(static_cast<double>(x[i]) + cut(scale * step(i), i));
-    // A bound of the box that T rounds.
-    result[i] = std::min(std::max(point, box.lower), box.upper);
-  }
 }
 
 }  // namespace
@@ -138,17 +86,13 @@ at::Tensor FeasibleSet::Project(const at::Tensor& z) const {
   const at::Tensor points = z.to(centres.options()).contiguous();
   const at::Tensor radii = radius_.to(at::kCPU).contiguous();
   at::Tensor result = at::empty_like(centres);
-  const int64_t dim = centres.numel() / centres.size(0);
   AT_DISPATCH_FLOATING_TYPES(centres.scalar_type(), "projection", [&] {
-    const scalar_t* x = centres.data_ptr<scalar_t>();
-    const scalar_t* from = points.data_ptr<scalar_t>();
-    const double* radius = radii.data_ptr<double>();
-    scalar_t* to = result.data_ptr<scalar_t>();
-    const Box<scalar_t> box = {lower_.item<scalar_t>(),
-                               upper_.item<scalar_t>()};
-    for (int64_t i = 0; i < centres.size(0); ++i) {
-      ProjectL2(x + i * dim, from + i * dim, dim, radius[i], box, to + i * dim);
-    }
+    GetProjectOnL2Balls<scalar_t>()(
+        centres.data_ptr<scalar_t>(), points.data_ptr<scalar_t>(),
+        radii.data_ptr<double>(), static_cast<size_t>(centres.size(0)),
+        static_cast<size_t>(centres.numel() / centres.size(0)),
+        lower_.item<scalar_t>(), upper_.item<scalar_t>(),
+        result.data_ptr<scalar_t>());
   });
   return result.to(x_.device());
 }

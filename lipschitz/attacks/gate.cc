@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lipschitz/attacks/objective.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
 #include "lipschitz/data/random.h"
@@ -71,6 +72,10 @@ absl::Status CheckCertificates(const at::Tensor& images,
   return absl::OkStatus();
 }
 
+Classifier ClassifierOf(LayerImpl& network) {
+  return [&network](const at::Tensor& x) { return network.forward(x); };
+}
+
 // The network as the attacks see it.
 absl::StatusOr<std::unique_ptr<ArithmeticEvaluation>> SearchEvaluation(
     LayerImpl& network, const at::Tensor& images, Arithmetic judged,
@@ -92,9 +97,7 @@ absl::StatusOr<at::Tensor> BestInputs(LayerImpl& network,
       const std::unique_ptr<ArithmeticEvaluation> evaluation,
       SearchEvaluation(network, images, certificates.arithmetic,
                        options.float32_search));
-  const Classifier classifier = [&](const at::Tensor& x) {
-    return network.forward(x);
-  };
+  const Classifier classifier = ClassifierOf(network);
   std::vector<at::Tensor> inputs;
   for (int64_t i = 0; i < certified.numel(); i += kChunk) {
     const at::Tensor chunk =
@@ -146,7 +149,8 @@ absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
           const at::Tensor points =
               inputs.slice(0, i, end).to(evaluation->type());
           const at::Tensor labels = certificates.labels.index_select(0, chunk);
-          const at::Tensor logits = network.forward(points);
+          const at::Tensor logits =
+              EvaluateLogits(ClassifierOf(network), points);
           const at::Tensor margins = LogitMargins(logits, labels);
           report.least_margin =
               std::min(report.least_margin, margins.min().item<double>());

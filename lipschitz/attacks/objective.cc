@@ -24,7 +24,7 @@ constexpr std::array<std::pair<AttackObjective, const char*>, 3> kNames = {{
 
 // Examples at a time: what a network holds of so many fits the caches, and its
 // memory is taken from the heap instead of from the system anew.
-constexpr int64_t kRowsAtATime = 64;
+constexpr int64_t kRowsAtATime = 128;
 
 ObjectivePoint EvaluateRows(const Classifier& classifier,
                             AttackObjective objective, const at::Tensor& x,
@@ -103,14 +103,19 @@ ObjectivePoint EvaluateObjective(const Classifier& classifier,
   return {at::cat(values), at::cat(margins), at::cat(gradients)};
 }
 
-at::Tensor EvaluateMargins(const Classifier& classifier, const at::Tensor& x,
-                           const at::Tensor& labels) {
+at::Tensor EvaluateLogits(const Classifier& classifier, const at::Tensor& x) {
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> logits;
   for (const at::Tensor& rows : x.split(kRowsAtATime)) {
     logits.push_back(classifier(rows));
   }
-  return LogitMargins(at::cat(logits), labels);
+  return at::cat(logits);
+}
+
+at::Tensor EvaluateMargins(const Classifier& classifier, const at::Tensor& x,
+                           const at::Tensor& labels) {
+  const c10::NoGradGuard no_grad;
+  return LogitMargins(EvaluateLogits(classifier, x), labels);
 }
 
 }  // namespace lipschitz

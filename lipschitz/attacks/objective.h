@@ -42,7 +42,10 @@ ObjectivePoint EvaluateObjective(const Classifier& classifier,
                                  AttackObjective objective, const at::Tensor& x,
                                  const at::Tensor& labels);
 
-// LogitMargins of x, without any gradient.
+// The logits of x, without any gradient.
+at::Tensor EvaluateLogits(const Classifier& classifier, const at::Tensor& x);
+
+// Their LogitMargins.
 at::Tensor EvaluateMargins(const Classifier& classifier, const at::Tensor& x,
                            const at::Tensor& labels);
 

@@ -18,7 +18,7 @@ struct CertificationOptions {
   Norm norm = Norm::kL2;
   Arithmetic arithmetic = Arithmetic::kFloat64;
   // Images at a time; what the certification holds grows with it.
-  int64_t batch_size = 512;
+  int64_t batch_size = 128;
   // No radius is larger: a network that is (nearly) constant would have an
   // infinite one, and its forward overflows far enough away.
   double max_radius = 1e6;

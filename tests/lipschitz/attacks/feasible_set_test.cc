@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -104,6 +105,32 @@ TEST(FeasibleSetTest, L2IsTheExactProjectionOnBallAndBoxTogether) {
         EXPECT_LE((projected[i] - z[i]).norm().item<double>(),
                   (other - z[i]).norm().item<double>());
       }
+    }
+  }
+}
+
+TEST(FeasibleSetTest, L2TakesEveryDimensionAndBox) {
+  torch::manual_seed(7);
+  for (int64_t dim = 1; dim < 40; ++dim) {
+    for (const InputBox box :
+         {InputBox{0.5, 2.0}, InputBox{-3.0, -1.0}, InputBox::Everywhere()}) {
+      const double lower = std::max(box.lower, -9.0);
+      const double upper = std::min(box.upper, 9.0);
+      const at::Tensor x =
+          at::rand({2, dim}, at::kDouble) * (upper - lower) + lower;
+      const at::Tensor z = x + at::randn_like(x) * 2;
+      const double epsilon = 0.8;
+      const at::Tensor projected =
+          FeasibleSet(x, MakeThreat(Norm::kL2, epsilon, box)).Project(z);
+      EXPECT_TRUE((projected >= box.lower).all().item<bool>());
+      EXPECT_TRUE((projected <= box.upper).all().item<bool>());
+      const auto cut_step = [&](double scale) {
+        return (x + (z - x) * scale).clamp(box.lower, box.upper) - x;
+      };
+      // The whole step, or one as long as the radius.
+      const at::Tensor length = cut_step(1.0).norm(2, 1).clamp_max(epsilon);
+      EXPECT_TRUE(TensorsNear(Distances(projected, x, Norm::kL2), length, 1e-6))
+          << dim;
     }
   }
 }

@@ -1,15 +1,19 @@
 #include "lipschitz/linalg/stiefel.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/linalg/gram.h"
+#include "lipschitz/linalg/gram_vector_kernel.h"
 #include "lipschitz/linalg/matrix_check.h"
 #include "lipschitz/linalg/polar.h"
 #include "lipschitz/linalg/power_iteration.h"
@@ -55,6 +59,80 @@ double SizeOf(const at::Tensor& defect, double tolerance) {
       frobenius,
       kEstimateAllowance * PowerIteration(defect, kPowerIterations).sigma);
 }
+
+template <typename T>
+double Length(const std::vector<T>& x) {
+  return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
+}
+
+// Power iteration on Gram − I.
+template <typename T>
+class DefectEstimate {
+ public:
+  // From `start`, as long as the smaller side of `w`, and a fixed vector: a
+  // drift in a new direction may be orthogonal to the old one, not to a vector
+  // without structure.
+  DefectEstimate(const at::Tensor& w, const T* start)
+      : w_(w),
+        direction_(static_cast<size_t>(std::min(w.size(0), w.size(1)))),
+        scratch_(static_cast<size_t>(std::max(w.size(0), w.size(1)))),
+        product_(direction_.size()) {
+    const double scale =
+        std::sqrt(2.0 / static_cast<double>(direction_.size()));
+    for (size_t i = 0; i < direction_.size(); ++i) {
+      direction_[i] =
+          start[i] +
+          static_cast<T>(scale * std::cos(static_cast<double>(i + 1)));
+    }
+  }
+
+  // The factor by which the last of some steps lengthened the direction; not
+  // finite, or 0, as soon as one does so.
+  double Improve(int steps) {
+    double size = Length(direction_);
+    for (int i = 0; i < steps && std::isfinite(size) && size > 0.0; ++i) {
+      Scale(1.0 / size);
+      Multiply();
+      direction_.swap(product_);
+      size = Length(direction_);
+    }
+    return size;
+  }
+
+  // Of unit length.
+  at::Tensor Direction() {
+    Scale(1.0 / Length(direction_));
+    return at::tensor(direction_, w_.options().device(at::kCPU));
+  }
+
+ private:
+  void Scale(double factor) {
+    for (T& entry : direction_) entry = static_cast<T>(entry * factor);
+  }
+
+  // product = (Gram − I) direction.
+  void Multiply() {
+    if (w_.is_cpu()) {
+      GetGramLessIdentityTimes<T>()(
+          w_.template data_ptr<T>(), static_cast<size_t>(w_.size(0)),
+          static_cast<size_t>(w_.size(1)), direction_.data(), scratch_.data(),
+          product_.data());
+      return;
+    }
+    const at::Tensor x = at::tensor(direction_, w_.options());
+    const at::Tensor product = (IsWide(w_) ? at::mv(w_, at::mv(w_.t(), x))
+                                           : at::mv(w_.t(), at::mv(w_, x))) -
+                               x;
+    const at::Tensor entries = product.to(at::kCPU);
+    std::copy_n(entries.template data_ptr<T>(), product_.size(),
+                product_.begin());
+  }
+
+  at::Tensor w_;
+  std::vector<T> direction_;
+  std::vector<T> scratch_;
+  std::vector<T> product_;
+};
 
 }  // namespace
 
@@ -106,24 +184,15 @@ absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
 
 double EstimateDefect(const at::Tensor& w, at::Tensor v) {
   c10::NoGradGuard no_grad;
-  const at::Tensor weight = w.detach();
-  const auto apply = [&](const at::Tensor& x) {
-    return IsWide(weight) ? at::mv(weight, at::mv(weight.t(), x)) - x
-                          : at::mv(weight.t(), at::mv(weight, x)) - x;
-  };
-  // A drift in a new direction may be orthogonal to the old one, not to a
-  // vector without structure; the second step brings it to the front.
-  at::Tensor direction =
-      v + at::arange(1, v.size(0) + 1, v.options())
-              .cos_()
-              .mul_(std::sqrt(2.0 / static_cast<double>(v.size(0))));
-  double size = direction.norm().item<double>();
-  for (int i = 0; i < 2; ++i) {
-    direction = apply(direction / size);
-    size = direction.norm().item<double>();
-    if (!std::isfinite(size) || size == 0.0) return size;
-  }
-  v.copy_(direction / size);
+  const at::Tensor weight = w.detach().contiguous();
+  at::Tensor start = v.to(at::kCPU).contiguous();
+  double size = 0.0;
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "defect", [&] {
+    DefectEstimate<scalar_t> estimate(weight, start.data_ptr<scalar_t>());
+    size = estimate.Improve(2);
+    if (!std::isfinite(size) || size == 0.0) return;
+    v.copy_(estimate.Direction());
+  });
   return size;
 }
 

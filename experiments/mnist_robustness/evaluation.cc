@@ -200,6 +200,7 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
   GateSettings gate;
   gate.steps = options.gate_steps;
   gate.seed = seed;
+  gate.float32_search = true;
   result.verdict =
       PassGate(*network, x, certificates, gate, counterexample_path, &metrics);
   result.lipschitz = {

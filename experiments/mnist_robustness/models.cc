@@ -32,6 +32,7 @@ struct Sizes {
   // Of the model that is compared with the published FC-3.
   double anchor_offset = 2.2;
   double anchor_temperature = 8.0;
+  Steps anchor_steps = {OptimizerKind::kMuon, 0.05};
   int64_t anchor_epochs = 0;
   // Of the model with the largest radii.
   Steps far_steps = {OptimizerKind::kMuon, 0.05};
@@ -67,6 +68,7 @@ Sizes SizesOf(Preset preset) {
       break;
     case Preset::kQuick:
       sizes.steps.optimizer = OptimizerKind::kFastMuon;
+      sizes.anchor_steps.optimizer = OptimizerKind::kFastMuon;
       sizes.far_steps.optimizer = OptimizerKind::kFastMuon;
       sizes.hidden = {256, 256, 256};
       sizes.linf_hidden = {512};
@@ -83,7 +85,8 @@ Sizes SizesOf(Preset preset) {
       sizes.free_learning_rate = 1e-3;
       sizes.anchor_offset = 1.9;
       sizes.anchor_temperature = 16.0;
-      sizes.anchor_epochs = 12;
+      sizes.anchor_steps.optimizer = OptimizerKind::kFastMuon;
+      sizes.anchor_epochs = 20;
       sizes.far_steps = {OptimizerKind::kAdam, 1e-2};
       sizes.far_batch_size = 512;
       sizes.far_epochs = 15;
@@ -175,7 +178,7 @@ std::vector<RobustModel> L2Models(const Sizes& sizes) {
 
   RobustModel anchor =
       OffsetModel("stiefel_maxmin", sizes, stiefel, maxmin, sizes.anchor_offset,
-                  sizes.anchor_temperature, sizes.steps);
+                  sizes.anchor_temperature, sizes.anchor_steps);
   anchor.recipe.epochs = sizes.anchor_epochs;
   // More of the radius for some of the clean accuracy.
   RobustModel far =

@@ -77,6 +77,7 @@
 #include "lipschitz/models/mlp.h"
 #include "lipschitz/models/network.h"
 #include "lipschitz/models/saved_model.h"
+#include "lipschitz/optim/adam.h"
 #include "lipschitz/optim/aggmo.h"
 #include "lipschitz/optim/muon.h"
 #include "lipschitz/optim/optimizer.h"

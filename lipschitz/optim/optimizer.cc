@@ -1,12 +1,11 @@
 #include "lipschitz/optim/optimizer.h"
 
-#include <torch/optim/adam.h>
-
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lipschitz/optim/adam.h"
 #include "lipschitz/optim/aggmo.h"
 #include "lipschitz/optim/muon.h"
 
@@ -61,8 +60,8 @@ std::unique_ptr<torch::optim::Optimizer> MakeOptimizer(
     case OptimizerKind::kAdam:
       break;
   }
-  return std::make_unique<torch::optim::Adam>(
-      std::move(parameters), torch::optim::AdamOptions(learning_rate));
+  return std::make_unique<Adam>(std::move(parameters),
+                                torch::optim::AdamOptions(learning_rate));
 }
 
 }  // namespace lipschitz

@@ -25,8 +25,8 @@ constexpr std::array<std::pair<WassersteinGanKind, const char*>, 3> kNames = {{
     {WassersteinGanKind::kLwgan, "lwgan"},
 }};
 
-torch::optim::AdamOptions Adam(const WassersteinGanConfig& config,
-                               double learning_rate) {
+torch::optim::AdamOptions StepsOf(const WassersteinGanConfig& config,
+                                  double learning_rate) {
   return torch::optim::AdamOptions(learning_rate)
       .betas({config.beta1, config.beta2});
 }
@@ -166,9 +166,9 @@ WassersteinGan::WassersteinGan(const WassersteinGanConfig& config,
       generator_(std::move(generator)),
       critic_(std::move(critic)),
       generator_optimizer_(generator_->parameters(),
-                           Adam(config, config.generator_learning_rate)),
+                           StepsOf(config, config.generator_learning_rate)),
       critic_optimizer_(critic_->parameters(),
-                        Adam(config, config.critic_learning_rate)) {
+                        StepsOf(config, config.critic_learning_rate)) {
   register_module("generator", generator_.ptr());
   register_module("critic", critic_.ptr());
   if (config_.kind != WassersteinGanKind::kLwgan) StartLikeDcgan(*critic_);

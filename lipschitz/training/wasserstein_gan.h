@@ -2,7 +2,6 @@
 // that is held near a Lipschitz constant of 1 in one of three ways.
 #pragma once
 
-#include <torch/optim/adam.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -17,6 +16,7 @@
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/generator.h"
+#include "lipschitz/optim/adam.h"
 #include "lipschitz/training/history.h"
 
 namespace lipschitz {
@@ -126,8 +126,8 @@ class WassersteinGan : public LayerImpl {
   WassersteinGanConfig config_;
   Generator generator_;
   Sequential critic_;
-  torch::optim::Adam generator_optimizer_;
-  torch::optim::Adam critic_optimizer_;
+  Adam generator_optimizer_;
+  Adam critic_optimizer_;
   // {steps, Σ loss, Σ estimate, Σ penalty}.
   torch::Tensor sums_;
 };

@@ -3,7 +3,6 @@
 // one, what is left of a gradient's norm, and how well they fit.
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
-#include <torch/optim/adam.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include "lipschitz/linalg/convolution.h"
 #include "lipschitz/linalg/polar.h"
 #include "lipschitz/models/conv_net.h"
+#include "lipschitz/optim/adam.h"
 
 namespace lipschitz::benchmarks {
 namespace {
@@ -101,7 +101,7 @@ class TrainingStep {
 
  private:
   Conv2d layer_;
-  torch::optim::Adam optimizer_;
+  Adam optimizer_;
   at::Tensor x_;
   at::Tensor g_;
 };
@@ -230,7 +230,7 @@ class Teacher {
 
 struct Fit {
   Network network;
-  torch::optim::Adam optimizer;
+  Adam optimizer;
   Teacher teacher;
   Size size;
 
@@ -267,8 +267,7 @@ void DeclareFit(const Variant& variant, int64_t kernel, double rate) {
         Network network(variant, size, kFitDepth);
         const auto fit = std::make_shared<Fit>(
             Fit{network,
-                torch::optim::Adam(network.Parameters(),
-                                   torch::optim::AdamOptions(rate)),
+                Adam(network.Parameters(), torch::optim::AdamOptions(rate)),
                 teacher, size});
         double loss = 0;
         for (int i = 0; i < kFitSteps; ++i) {

@@ -106,6 +106,10 @@ std::string ConvolutionStep(const std::string& constraint) {
   return Name("step", constraint, "/32to32/kernel:3/stride:1/side:28/batch:64");
 }
 
+std::string ConvolutionBound(const std::string& constraint) {
+  return Name("bound", constraint);
+}
+
 std::string ConvolutionSection(const Results& results) {
   const Measurement* const step = results.Find(ConvolutionStep("none"));
   return absl::StrCat(

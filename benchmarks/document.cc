@@ -28,10 +28,11 @@ constexpr char kPyTorch[] = "compare_pytorch";
 // limits.
 enum class Floor { kNone, kGemm, kCopies };
 
-// A promise about a quotient.
+// A promise about a quotient, or about milliseconds.
 struct Target {
   std::string what;
   std::string numerator;
+  // Empty: the numerator itself, in milliseconds.
   std::string denominator;
   double bound = 0.0;
   bool at_most = true;
@@ -125,6 +126,9 @@ std::vector<Target> Targets() {
        "batch 64: orthogonal / unconstrained",
        ConvolutionStep("orthogonal"), ConvolutionStep("none"), 3.0, true,
        Floor::kGemm, ConvolutionStep("orthogonal"), ConvolutionStep("none")});
+  const std::string bound = ConvolutionBound("orthogonal");
+  targets.push_back({"K of a LeNet of orthogonal convolutions: milliseconds",
+                     bound, "", 1000.0, true, Floor::kNone, bound, ""});
   for (const char* size : {"quick", "paper"}) {
     const std::string iteration =
         absl::StrCat("gan_iteration:iteration/", size, "/");
@@ -182,6 +186,13 @@ std::string FloorText(const Results& results, const Target& target) {
   return kNothing;
 }
 
+// What the target is about.
+std::optional<Ratio> Promised(const Results& results, const Target& target) {
+  return target.denominator.empty()
+             ? results.ValueOf(target.numerator)
+             : results.RatioOf(target.numerator, target.denominator);
+}
+
 std::string Verdict(const Target& target, const std::optional<Ratio>& ratio) {
   if (!ratio.has_value()) return "not measured";
   const bool met = target.at_most ? ratio->median <= target.bound
@@ -219,11 +230,11 @@ std::string MachineSection(const Results& results) {
 
 std::string TargetSection(const Results& results) {
   Table table;
-  table.columns = Columns({"what", "ratio", "over the rounds", "target", "",
+  table.columns = Columns({"what", "measured", "over the rounds", "target", "",
                            "distance to the "
                            "floor"});
   for (const Target& target : Targets()) {
-    const auto ratio = results.RatioOf(target.numerator, target.denominator);
+    const auto ratio = Promised(results, target);
     table.rows.push_back(
         {target.what, Text(ratio), Range(ratio),
          absl::StrFormat("%s %g", target.at_most ? "≤" : "≥", target.bound),
@@ -336,6 +347,29 @@ std::string SortSection(const Results& results) {
   add("1024x1024/float", {2, 4, 8, 16, 32, 64, 128, 256, 512, 1024});
   add("1024x1024/double", {2, 4, 8, 16, 32, 1024});
   add("64x32x28x28/float", {2, 4, 32});
+  return table.ToMarkdown();
+}
+
+std::string ReplacementSection(const Results& results) {
+  Table table;
+  table.columns =
+      Columns({"what", "ours: ms", "LibTorch's: ms", "LibTorch's / ours"});
+  const auto add = [&](const std::string& what, const std::string& kind,
+                       const std::string& size) {
+    const auto name = [&](const char* by) {
+      return absl::StrCat("replacements:", kind, "/", by, "/", size);
+    };
+    table.rows.push_back(
+        {what, Milliseconds(results.Find(name("ours"))),
+         Milliseconds(results.Find(name("libtorch"))),
+         Text(results.RatioOf(name("libtorch"), name("ours")))});
+  };
+  add("max-pooling 2×2, 256×10×24×24, forwards", "max_pool", "forward");
+  add("max-pooling 2×2, 256×10×24×24, and backwards", "max_pool", "both");
+  for (const int64_t width : {32, 256, 1024}) {
+    add(absl::StrCat("a step of Adam for three layers of ", width), "adam",
+        absl::StrCat("width:", width));
+  }
   return table.ToMarkdown();
 }
 
@@ -482,6 +516,13 @@ Forwards and backwards through autograd. The last input is sorted over its chann
 
 )",
                   SortSection(results));
+  absl::StrAppend(&text, R"(
+## What replaces LibTorch's operators
+
+Loops of the library that give the values of LibTorch's operators, float32.
+
+)",
+                  ReplacementSection(results));
   absl::StrAppend(&text, "\n## Convolutions\n\n", ConvolutionSection(results));
   return text;
 }

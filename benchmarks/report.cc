@@ -53,7 +53,7 @@ std::vector<Program> Programs() {
   std::vector<Program> programs;
   for (const char* name :
        {"machine", "group_sort", "l1_projection", "orthonormalisation",
-        "training_step", "convolution_step", "gan_iteration"}) {
+        "training_step", "convolution_step", "gan_iteration", "replacements"}) {
     programs.push_back({name, {absl::StrCat("benchmarks/", name), mix}});
   }
   programs.push_back(
@@ -84,6 +84,7 @@ absl::Status CheckPrograms() {
                      " names none of machine, group_sort, l1_projection, "
                      "orthonormalisation, "
                      "training_step, convolution_step, gan_iteration, "
+                     "replacements, "
                      "training_step_2_threads, "
                      "compare_pytorch"));
   }

@@ -39,11 +39,13 @@ bool IsOwnKey(const std::string& key) {
   return keys.count(key) > 0;
 }
 
+constexpr char kProcessor[] = "processor";
+
 // Of the context, what says what was measured; not when and how busy.
 bool IsContext(const std::string& key) {
-  static const auto& keys = *new std::set<std::string>{
-      "libtorch", "blas",     "processor", "compiler",
-      "commit",   "num_cpus", "pytorch",   "python"};
+  static const auto& keys =
+      *new std::set<std::string>{"libtorch", "blas",     kProcessor, "compiler",
+                                 "commit",   "num_cpus", "pytorch",  "python"};
   return keys.count(key) > 0;
 }
 
@@ -93,6 +95,12 @@ absl::Status CatchJson(const std::string& what, const Function& function) {
   }
 }
 
+// Of at least one value.
+Ratio RangeOf(const std::vector<double>& values) {
+  return {MedianOf(values), *std::min_element(values.begin(), values.end()),
+          *std::max_element(values.begin(), values.end()), values.size()};
+}
+
 }  // namespace
 
 double MedianOf(std::vector<double> values) {
@@ -106,7 +114,17 @@ double Measurement::Median() const { return MedianOf(milliseconds); }
 
 absl::Status Results::AddRound(const std::string& program, const Json& output) {
   return CatchJson(absl::StrCat("the output of ", program), [&] {
-    for (const auto& [key, value] : output.at("context").items()) {
+    const Json& machine = output.at("context");
+    if (!measurements.empty() && machine.contains(kProcessor) &&
+        context.contains(kProcessor) &&
+        machine.at(kProcessor) != context.at(kProcessor)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          program, " ran on ", machine.at(kProcessor).dump(),
+          ", but the earlier results are of ", context.at(kProcessor).dump(),
+          ": times of different machines do not belong on one page; measure "
+          "all programs"));
+    }
+    for (const auto& [key, value] : machine.items()) {
       if (IsContext(key)) context[key] = value;
     }
     return AddEntries(program, output, &measurements);
@@ -125,6 +143,12 @@ const Measurement* Results::Find(const std::string& name) const {
   return it == measurements.end() ? nullptr : &it->second;
 }
 
+std::optional<Ratio> Results::ValueOf(const std::string& name) const {
+  const Measurement* const found = Find(name);
+  if (found == nullptr || found->milliseconds.empty()) return std::nullopt;
+  return RangeOf(found->milliseconds);
+}
+
 std::optional<Ratio> Results::RatioOf(const std::string& numerator,
                                       const std::string& denominator) const {
   const Measurement* const above = Find(numerator);
@@ -137,9 +161,7 @@ std::optional<Ratio> Results::RatioOf(const std::string& numerator,
     ratios.push_back(above->milliseconds[i] / below->milliseconds[i]);
   }
   if (ratios.empty()) return std::nullopt;
-  return Ratio{MedianOf(ratios),
-               *std::min_element(ratios.begin(), ratios.end()),
-               *std::max_element(ratios.begin(), ratios.end()), ratios.size()};
+  return RangeOf(ratios);
 }
 
 Json Results::ToJson() const {

@@ -41,7 +41,8 @@ struct Results {
   std::map<std::string, Measurement> measurements;
 
   // Adds the JSON that Google Benchmark, or compare_pytorch.py, wrote in one
-  // round. A measurement that failed is an error that names it.
+  // round. A measurement that failed is an error that names it, one on another
+  // processor than the earlier ones an error that names both.
   absl::Status AddRound(const std::string& program, const Json& output);
 
   // Drops what the program measured.
@@ -49,6 +50,8 @@ struct Results {
 
   // Null where it was not measured.
   const Measurement* Find(const std::string& name) const;
+  // Its milliseconds over the rounds, as a quotient by one.
+  std::optional<Ratio> ValueOf(const std::string& name) const;
   std::optional<Ratio> RatioOf(const std::string& numerator,
                                const std::string& denominator) const;
 

@@ -1,7 +1,6 @@
 // One whole training step of the network 784-w-w-w-10 with MaxMin under every
 // constraint that keeps the 2-norm.
 #include <torch/nn/functional/loss.h>
-#include <torch/optim/adam.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -14,6 +13,7 @@
 #include "benchmarks/program.h"
 #include "lipschitz/layers/constraint.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/optim/adam.h"
 
 namespace lipschitz::benchmarks {
 namespace {
@@ -110,7 +110,7 @@ class TrainingStep {
   }
 
   Sequential network_;
-  torch::optim::Adam optimizer_;
+  Adam optimizer_;
   torch::Tensor x_;
   torch::Tensor y_;
 };

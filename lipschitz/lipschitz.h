@@ -53,6 +53,7 @@
 #include "lipschitz/layers/dropout.h"
 #include "lipschitz/layers/image_shape.h"
 #include "lipschitz/layers/linear.h"
+#include "lipschitz/layers/max_pool.h"
 #include "lipschitz/layers/pooling.h"
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/linalg/bjorck.h"

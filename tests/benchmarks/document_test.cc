@@ -65,6 +65,20 @@ TEST(Document, AtLeastIsTheOtherWayRound) {
   EXPECT_THAT(MakeDocument(results), ContainsRegex(row));
 }
 
+TEST(Document, ATargetMayBeATime) {
+  Results results;
+  results.measurements["convolution_step:bound/orthogonal"] = Took({12, 30, 9});
+  const std::string row =
+      "\\| K of a LeNet of orthogonal convolutions: milliseconds +\\| ";
+  EXPECT_THAT(MakeDocument(results),
+              ContainsRegex(row + "12\\.0 +\\| 9\\.00 to 30\\.0 +\\| ≤ 1000 "
+                                  "+\\| met "));
+  results.measurements["convolution_step:bound/orthogonal"] = Took({1200});
+  EXPECT_THAT(MakeDocument(results),
+              ContainsRegex(row + "1200 +\\| one round +\\| ≤ 1000 +\\| "
+                                  "\\*\\*missed"));
+}
+
 TEST(Document, SaysHowFarAStepIsFromThePeak) {
   Results results;
   Measurement gemm = Took({2});

@@ -65,6 +65,22 @@ TEST(Results, TheContextSaysWhatWasMeasuredNotWhenAndWhere) {
   EXPECT_EQ(results.context, Json({{"libtorch", "1.13.1"}, {"num_cpus", 2}}));
 }
 
+TEST(Results, AreOfOneProcessor) {
+  const auto on = [](const char* processor) {
+    Json output = Output(2.0, 4.0);
+    output["context"]["processor"] = processor;
+    return output;
+  };
+  Results results;
+  ASSERT_TRUE(results.AddRound("p", on("fast")).ok());
+  EXPECT_TRUE(results.AddRound("q", on("fast")).ok());
+  EXPECT_TRUE(FailsWith(results.AddRound("r", on("slow")),
+                        absl::StatusCode::kFailedPrecondition,
+                        {"r", "slow", "fast"}));
+  EXPECT_EQ(results.Find("r:a/width:4"), nullptr);
+  EXPECT_EQ(results.context.at("processor"), "fast");
+}
+
 TEST(Results, RatiosAreTakenWithinRounds) {
   Results results;
   // The machine is ten times slower in the second round.

@@ -350,7 +350,9 @@ std::string SortSection(const Results& results) {
   return table.ToMarkdown();
 }
 
+// Empty where nothing of it was measured.
 std::string ReplacementSection(const Results& results) {
+  if (results.Find("replacements:max_pool/ours/forward") == nullptr) return "";
   Table table;
   table.columns =
       Columns({"what", "ours: ms", "LibTorch's: ms", "LibTorch's / ours"});
@@ -370,7 +372,12 @@ std::string ReplacementSection(const Results& results) {
     add(absl::StrCat("a step of Adam for three layers of ", width), "adam",
         absl::StrCat("width:", width));
   }
-  return table.ToMarkdown();
+  return R"(
+## What replaces LibTorch's operators
+
+Loops of the library that give the values of LibTorch's operators, float32.
+
+)" + table.ToMarkdown();
 }
 
 // x is the number in the names that `name` makes of the values.
@@ -516,13 +523,7 @@ Forwards and backwards through autograd. The last input is sorted over its chann
 
 )",
                   SortSection(results));
-  absl::StrAppend(&text, R"(
-## What replaces LibTorch's operators
-
-Loops of the library that give the values of LibTorch's operators, float32.
-
-)",
-                  ReplacementSection(results));
+  absl::StrAppend(&text, ReplacementSection(results));
   absl::StrAppend(&text, "\n## Convolutions\n\n", ConvolutionSection(results));
   return text;
 }

@@ -79,6 +79,15 @@ TEST(Document, ATargetMayBeATime) {
                                   "\\*\\*missed"));
 }
 
+TEST(Document, ShowsReplacementsOnceTheyAreMeasured) {
+  Results results;
+  EXPECT_THAT(MakeDocument(results), ::testing::Not(HasSubstr("replaces")));
+  results.measurements["replacements:max_pool/ours/forward"] = Took({2});
+  results.measurements["replacements:max_pool/libtorch/forward"] = Took({9});
+  EXPECT_THAT(MakeDocument(results),
+              ContainsRegex("forwards +\\| 2\\.00 +\\| 9\\.00 +\\| 4\\.50 "));
+}
+
 TEST(Document, SaysHowFarAStepIsFromThePeak) {
   Results results;
   Measurement gemm = Took({2});

@@ -9,28 +9,11 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "lipschitz/base/float64_lanes-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace lipschitz::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-// All arithmetic is in float64.
-using D = hn::ScalableTag<double>;
-using V = hn::Vec<D>;
-constexpr D kD;
-
-V Load(const double* from) { return hn::LoadU(kD, from); }
-V Load(const float* from) {
-  return hn::PromoteTo(kD, hn::LoadU(hn::Rebind<float, D>(), from));
-}
-void Store(V v, double* to) { hn::StoreU(v, kD, to); }
-void Store(V v, float* to) {
-  const hn::Rebind<float, D> d;
-  hn::StoreU(hn::DemoteTo(d, v), d, to);
-}
-
-double Sum(V v) { return hn::GetLane(hn::SumOfLanes(kD, v)); }
 
 // A point that moves from x towards z.
 template <typename T>
@@ -81,13 +64,7 @@ class Step {
       // The sum and T round; the bounds of the box are of T.
       const V point = hn::Min(
           hn::Max(hn::Add(x, Cut(x, Offset(x, i, scale))), lower_), upper_);
-      if (HWY_LIKELY(dim_ - i >= hn::Lanes(kD))) {
-        Store(point, out + i);
-      } else {
-        T last[hn::MaxLanes(kD)];
-        Store(point, last);
-        std::copy(last, last + (dim_ - i), out + i);
-      }
+      Store(point, out + i, dim_ - i);
     }
   }
 
@@ -95,12 +72,7 @@ class Step {
   // Those from i on. After the last come some that lie in the box and do not
   // move.
   HWY_INLINE V Entries(const T* from, size_t i) const {
-    const size_t left = dim_ - i;
-    if (HWY_LIKELY(left >= hn::Lanes(kD))) return Load(from + i);
-    T padded[hn::MaxLanes(kD)];
-    std::fill(padded, padded + hn::MaxLanes(kD), padding_);
-    std::copy(from + i, from + dim_, padded);
-    return Load(padded);
+    return Load(from + i, dim_ - i, padding_);
   }
 
   HWY_INLINE V Offset(V x, size_t i, double scale) const {

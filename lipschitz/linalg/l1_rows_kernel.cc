@@ -10,46 +10,11 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "lipschitz/base/float64_lanes-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace lipschitz::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-// All arithmetic is in float64.
-using D = hn::ScalableTag<double>;
-using V = hn::Vec<D>;
-constexpr D kD;
-
-V Load(const double* from) { return hn::LoadU(kD, from); }
-V Load(const float* from) {
-  return hn::PromoteTo(kD, hn::LoadU(hn::Rebind<float, D>(), from));
-}
-void Store(V v, double* to) { hn::StoreU(v, kD, to); }
-void Store(V v, float* to) {
-  const hn::Rebind<float, D> d;
-  hn::StoreU(hn::DemoteTo(d, v), d, to);
-}
-
-// The next entries of a row that has `left` more of them; zeros after its end.
-template <typename T>
-HWY_INLINE V Load(const T* from, size_t left) {
-  if (HWY_LIKELY(left >= hn::Lanes(kD))) return Load(from);
-  T padded[hn::MaxLanes(kD)] = {};
-  std::copy(from, from + left, padded);
-  return Load(padded);
-}
-
-// Writes the first `left` lanes, or all.
-template <typename T>
-HWY_INLINE void Store(V v, T* to, size_t left) {
-  if (HWY_LIKELY(left >= hn::Lanes(kD))) return Store(v, to);
-  T padded[hn::MaxLanes(kD)];
-  Store(v, padded);
-  std::copy(padded, padded + left, to);
-}
-
-double Sum(V v) { return hn::GetLane(hn::SumOfLanes(kD, v)); }
 
 // magnitude with the sign of `of`, + where that is ±0.
 V WithSign(V magnitude, V of) {

@@ -185,7 +185,11 @@ absl::StatusOr<RetractionResult> Retract(const at::Tensor& w,
 double EstimateDefect(const at::Tensor& w, at::Tensor v) {
   c10::NoGradGuard no_grad;
   const at::Tensor weight = w.detach().contiguous();
-  at::Tensor start = v.to(at::kCPU).contiguous();
+  TORCH_CHECK(v.dim() == 1 && v.size(0) == std::min(w.size(0), w.size(1)),
+              "the direction of a drift must be as long as the smaller side of "
+              "the weight ",
+              w.sizes(), ", got the shape ", v.sizes());
+  const at::Tensor start = v.to(at::kCPU, weight.scalar_type()).contiguous();
   double size = 0.0;
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "defect", [&] {
     DefectEstimate<scalar_t> estimate(weight, start.data_ptr<scalar_t>());

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "lipschitz/optim/adam_kernel.h"
+#include "lipschitz/optim/parameters.h"
 
 namespace lipschitz {
 namespace {
@@ -24,8 +24,10 @@ std::string Key(size_t parameter, const char* what) {
   return "parameter_" + std::to_string(parameter) + "_" + what;
 }
 
-bool HasLoop(const torch::Tensor& parameter) {
+bool HasLoop(const torch::Tensor& parameter, const torch::Tensor& first,
+             const torch::Tensor& second) {
   return parameter.is_cpu() && parameter.is_contiguous() &&
+         first.is_contiguous() && second.is_contiguous() &&
          (parameter.scalar_type() == torch::kFloat ||
           parameter.scalar_type() == torch::kDouble);
 }
@@ -79,6 +81,18 @@ Adam::Adam(std::vector<torch::Tensor> parameters,
 
 void Adam::Step(const torch::optim::AdamOptions& options,
                 torch::Tensor parameter, State* state) {
+  if (!state->first.defined()) {
+    state->first = torch::zeros_like(parameter);
+    state->second = torch::zeros_like(parameter);
+  }
+  // The loop over memory would not notice.
+  for (const torch::Tensor& tensor :
+       {parameter.grad(), state->first, state->second}) {
+    TORCH_CHECK(tensor.sizes() == parameter.sizes(),
+                "Adam: a gradient or a moment of the shape ", tensor.sizes(),
+                " for a parameter of the shape ", parameter.sizes(),
+                "; is the checkpoint that of another network?");
+  }
   const auto [beta1, beta2] = options.betas();
   const double steps = static_cast<double>(++state->steps);
   AdamFactors factors;
@@ -89,33 +103,13 @@ void Adam::Step(const torch::optim::AdamOptions& options,
   factors.rate = options.lr();
   factors.eps = options.eps();
   const torch::Tensor gradient = parameter.grad().contiguous();
-  (HasLoop(parameter) ? StepOnCpu : StepAnywhere)(
+  (HasLoop(parameter, state->first, state->second) ? StepOnCpu : StepAnywhere)(
       factors, gradient, state->first, state->second, parameter);
 }
 
 torch::Tensor Adam::step(LossClosure closure) {
-  torch::Tensor loss;
-  if (closure != nullptr) {
-    at::AutoGradMode enable_grad(true);
-    loss = closure();
-  }
-  torch::NoGradGuard no_grad;
-  size_t index = 0;
-  for (auto& group : param_groups()) {
-    const auto& options =
-        static_cast<const torch::optim::AdamOptions&>(group.options());
-    for (auto& parameter : group.params()) {
-      if (states_.size() <= index) states_.resize(index + 1);
-      State& state = states_[index++];
-      if (!parameter.grad().defined()) continue;
-      if (!state.first.defined()) {
-        state.first = torch::zeros_like(parameter);
-        state.second = torch::zeros_like(parameter);
-      }
-      Step(options, parameter, &state);
-    }
-  }
-  return loss;
+  return StepParameters<torch::optim::AdamOptions>(param_groups(), closure,
+                                                   &states_, Step);
 }
 
 void Adam::save(torch::serialize::OutputArchive& archive) const {

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "lipschitz/optim/parameters.h"
+
 namespace lipschitz {
 namespace {
 
@@ -45,37 +47,27 @@ AggMo::AggMo(std::vector<torch::Tensor> parameters, AggMoOptions options)
 }
 
 torch::Tensor AggMo::step(LossClosure closure) {
-  torch::Tensor loss;
-  if (closure != nullptr) {
-    at::AutoGradMode enable_grad(true);
-    loss = closure();
-  }
-  torch::NoGradGuard no_grad;
-  size_t index = 0;
-  for (auto& group : param_groups()) {
-    const auto& options = static_cast<const AggMoOptions&>(group.options());
-    const double rate =
-        options.lr() / static_cast<double>(options.betas().size());
-    for (auto& parameter : group.params()) {
-      if (velocities_.size() <= index) velocities_.resize(index + 1);
-      auto& velocities = velocities_[index++];
-      if (!parameter.grad().defined()) continue;
-      torch::Tensor gradient = parameter.grad();
-      if (options.weight_decay() != 0) {
-        gradient = gradient + options.weight_decay() * parameter;
-      }
-      velocities.resize(options.betas().size());
-      for (size_t k = 0; k < velocities.size(); ++k) {
-        if (velocities[k].defined()) {
-          velocities[k].mul_(options.betas()[k]).add_(gradient);
-        } else {
-          velocities[k] = gradient.clone();
+  return StepParameters<AggMoOptions>(
+      param_groups(), closure, &velocities_,
+      [](const AggMoOptions& options, torch::Tensor parameter,
+         std::vector<torch::Tensor>* velocities) {
+        const double rate =
+            options.lr() / static_cast<double>(options.betas().size());
+        torch::Tensor gradient = parameter.grad();
+        if (options.weight_decay() != 0) {
+          gradient = gradient + options.weight_decay() * parameter;
         }
-        parameter.sub_(velocities[k], rate);
-      }
-    }
-  }
-  return loss;
+        velocities->resize(options.betas().size());
+        for (size_t k = 0; k < velocities->size(); ++k) {
+          torch::Tensor& velocity = (*velocities)[k];
+          if (velocity.defined()) {
+            velocity.mul_(options.betas()[k]).add_(gradient);
+          } else {
+            velocity = gradient.clone();
+          }
+          parameter.sub_(velocity, rate);
+        }
+      });
 }
 
 void AggMo::save(torch::serialize::OutputArchive& archive) const {

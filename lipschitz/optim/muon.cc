@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "lipschitz/optim/parameters.h"
+
 namespace lipschitz {
 namespace {
 
@@ -97,28 +99,17 @@ void Muon::StepVector(const MuonOptions& options, torch::Tensor parameter,
 }
 
 torch::Tensor Muon::step(LossClosure closure) {
-  torch::Tensor loss;
-  if (closure != nullptr) {
-    at::AutoGradMode enable_grad(true);
-    loss = closure();
-  }
-  torch::NoGradGuard no_grad;
-  size_t index = 0;
-  for (auto& group : param_groups()) {
-    const auto& options = static_cast<const MuonOptions&>(group.options());
-    for (auto& parameter : group.params()) {
-      if (states_.size() <= index) states_.resize(index + 1);
-      State& state = states_[index++];
-      if (!parameter.grad().defined()) continue;
-      if (!state.momentum.defined()) {
-        state.momentum = torch::zeros_like(parameter);
-      }
-      ++state.steps;
-      (parameter.dim() == 2 ? StepMatrix : StepVector)(options, parameter,
-                                                       &state);
-    }
-  }
-  return loss;
+  return StepParameters<MuonOptions>(
+      param_groups(), closure, &states_,
+      [](const MuonOptions& options, const torch::Tensor& parameter,
+         State* state) {
+        if (!state->momentum.defined()) {
+          state->momentum = torch::zeros_like(parameter);
+        }
+        ++state->steps;
+        (parameter.dim() == 2 ? StepMatrix : StepVector)(options, parameter,
+                                                         state);
+      });
 }
 
 void Muon::save(torch::serialize::OutputArchive& archive) const {

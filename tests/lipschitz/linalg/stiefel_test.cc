@@ -412,6 +412,13 @@ TEST(EstimateDefect, OfWhatIsNotFiniteIsNotFiniteAndLeavesTheDirection) {
   EXPECT_TRUE(v.equal(before));
 }
 
+TEST(EstimateDefect, ADirectionOfAnotherLengthIsAnError) {
+  for (const int64_t length : {2, 4, 5}) {
+    EXPECT_THROW(EstimateDefect(at::eye(3, 4), at::ones({length})), c10::Error)
+        << length;
+  }
+}
+
 TEST(Polish, IsTheClosestMatrixRoundedToItsType) {
   for (int seed = 0; seed < 3; ++seed) {
     at::manual_seed(seed);

@@ -156,6 +156,23 @@ TEST(AdamTest, OptionsThatMakeNoSenseAreErrorsWithTheNumber) {
               ThrowsMessage<c10::Error>(HasSubstr("amsgrad")));
 }
 
+TEST(AdamTest, StateOfAnotherNetworkIsAnErrorAndNotReadPastItsEnd) {
+  const torch::Tensor small = Parameter({3}, torch::kFloat);
+  Adam one({small}, AdamOptions(0.05));
+  SetGradients({small}, 0);
+  one.step();
+  std::stringstream state;
+  torch::save(one, state);
+  const torch::Tensor large = Parameter({4000, 5}, torch::kFloat);
+  Adam other({large}, AdamOptions(0.05));
+  torch::load(other, state);
+  SetGradients({large}, 0);
+  EXPECT_THAT([&] { other.step(); },
+              ThrowsMessage<c10::Error>(HasSubstr("[4000, 5]")));
+  large.mutable_grad() = torch::Tensor();
+  EXPECT_NO_THROW(other.step());
+}
+
 TEST(AdamTest, SavedMidwayItGoesOnAsIfNothingHadHappened) {
   constexpr int kSteps = 5;
   for (int stop = 0; stop <= kSteps; ++stop) {

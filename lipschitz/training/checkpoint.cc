@@ -19,8 +19,9 @@ namespace lipschitz {
 namespace {
 
 // The file is a sealed LibTorch archive: damage is found before anything is
-// restored.
-constexpr char kKind[] = "checkpoint";
+// restored. The version is raised when a part is saved in another form, so that
+// older files are noticed before as well.
+constexpr char kKind[] = "version 2 checkpoint";
 
 // LibTorch's default generators: dropout and initialisation draw from them.
 std::vector<at::Generator> DefaultGenerators() {

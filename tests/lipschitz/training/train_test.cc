@@ -635,6 +635,10 @@ TEST(ResumeTest, UnusableCheckpointIsNoticedAndTheTrainingStartsAnew) {
     flipped[i] = static_cast<char>(flipped[i] ^ 4);
     contents.push_back(flipped);
   }
+  // Another version's.
+  const size_t version = whole.find("version 2 checkpoint");
+  ASSERT_NE(version, std::string::npos);
+  contents.push_back(whole.substr(0, version) + whole.substr(version + 10));
   for (const std::string& content : contents) {
     ASSERT_TRUE(WriteFileAtomically(path, content).ok());
     const Outcome outcome = RunCritic(plan);

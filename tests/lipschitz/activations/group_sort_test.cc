@@ -11,15 +11,18 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "hwy/highway.h"
 #include "lipschitz/activations/functional.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz::functional {
 namespace {
 
+using lipschitz::testing::EveryInstructionSet;
 using lipschitz::testing::GradientCheckOptions;
 using lipschitz::testing::GradientsAgree;
+using lipschitz::testing::InstructionSetName;
+using lipschitz::testing::OnInstructionSet;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -88,29 +91,13 @@ bool SameBits(const at::Tensor& a, const at::Tensor& b) {
   return ::testing::AssertionSuccess();
 }
 
-// Runs with the vectors of one kind of processor.
-class GroupSortOnTarget : public ::testing::TestWithParam<int64_t> {
+class GroupSortOnTarget : public OnInstructionSet {
  protected:
-  GroupSortOnTarget() {
-    at::manual_seed(1);
-    Choose(GetParam());
-  }
-  ~GroupSortOnTarget() override { Choose(0); }
-
- private:
-  // 0 is the processor's own.
-  static void Choose(int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
+  GroupSortOnTarget() { at::manual_seed(1); }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    , GroupSortOnTarget,
-    ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
-    [](const ::testing::TestParamInfo<int64_t>& target) -> std::string {
-      return hwy::TargetName(target.param);
-    });
+INSTANTIATE_TEST_SUITE_P(, GroupSortOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
 
 TEST_P(GroupSortOnTarget, AgreesWithComposedBitForBit) {
   for (int64_t size : GroupSizes()) {

@@ -10,12 +10,16 @@
 #include "gtest/gtest.h"
 #include "lipschitz/attacks/attack.h"
 #include "lipschitz/data/random.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
 namespace {
 
+using ::lipschitz::testing::EveryInstructionSet;
+using ::lipschitz::testing::InstructionSetName;
 using ::lipschitz::testing::Matrix;
+using ::lipschitz::testing::OnInstructionSet;
 using ::lipschitz::testing::TensorsNear;
 
 const std::vector<Norm>& Norms() {
@@ -87,7 +91,11 @@ at::Tensor ProjectionByBisection(const at::Tensor& x, const at::Tensor& z,
   return at_scale(low);
 }
 
-TEST(FeasibleSetTest, L2IsTheExactProjectionOnBallAndBoxTogether) {
+using FeasibleSetOnTarget = OnInstructionSet;
+INSTANTIATE_TEST_SUITE_P(, FeasibleSetOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
+
+TEST_P(FeasibleSetOnTarget, L2IsTheExactProjectionOnBallAndBoxTogether) {
   for (int64_t seed = 0; seed < 10; ++seed) {
     torch::manual_seed(static_cast<uint64_t>(seed));
     const at::Tensor x = Pixels(10, 40, at::kDouble);
@@ -109,7 +117,7 @@ TEST(FeasibleSetTest, L2IsTheExactProjectionOnBallAndBoxTogether) {
   }
 }
 
-TEST(FeasibleSetTest, L2TakesEveryDimensionAndBox) {
+TEST_P(FeasibleSetOnTarget, L2TakesEveryDimensionAndBox) {
   torch::manual_seed(7);
   for (int64_t dim = 1; dim < 40; ++dim) {
     for (const InputBox box :

@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
 namespace {
 
+using lipschitz::testing::EveryInstructionSet;
 using lipschitz::testing::GradientsAgree;
+using lipschitz::testing::InstructionSetName;
+using lipschitz::testing::OnInstructionSet;
 
 struct Sizes {
   int64_t height;
@@ -58,7 +62,11 @@ void ExpectLikeLibTorch(const at::Tensor& x) {
   EXPECT_TRUE(Same(ours(x), expected.y)) << x.sizes();
 }
 
-TEST(MaxPool, IsThatOfLibTorchInValuesAndGradients) {
+using MaxPoolOnTarget = OnInstructionSet;
+INSTANTIATE_TEST_SUITE_P(, MaxPoolOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
+
+TEST_P(MaxPoolOnTarget, IsThatOfLibTorchInValuesAndGradients) {
   at::manual_seed(1);
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
     for (const Sizes& sizes : kSizes) {
@@ -67,7 +75,7 @@ TEST(MaxPool, IsThatOfLibTorchInValuesAndGradients) {
   }
 }
 
-TEST(MaxPool, GivesTheFirstOfEqualPixelsTheGradient) {
+TEST_P(MaxPoolOnTarget, GivesTheFirstOfEqualPixelsTheGradient) {
   at::manual_seed(2);
   for (const Sizes& sizes : kSizes) {
     ExpectLikeLibTorch(
@@ -76,7 +84,7 @@ TEST(MaxPool, GivesTheFirstOfEqualPixelsTheGradient) {
   }
 }
 
-TEST(MaxPool, KeepsWhatIsNotANumberOrInfinite) {
+TEST_P(MaxPoolOnTarget, KeepsWhatIsNotANumberOrInfinite) {
   at::manual_seed(3);
   for (const double odd : {std::numeric_limits<double>::quiet_NaN(),
                            std::numeric_limits<double>::infinity(),

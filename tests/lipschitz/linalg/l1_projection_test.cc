@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <hwy/targets.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -13,15 +12,19 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
 namespace {
 
+using lipschitz::testing::EveryInstructionSet;
 using lipschitz::testing::GradientCheckOptions;
 using lipschitz::testing::GradientsAgree;
+using lipschitz::testing::InstructionSetName;
 using lipschitz::testing::Jacobian;
 using lipschitz::testing::Matrix;
+using lipschitz::testing::OnInstructionSet;
 using lipschitz::testing::TensorsNear;
 
 using Projection = std::function<at::Tensor(const at::Tensor&, double)>;
@@ -506,9 +509,13 @@ TEST(L1Kernels, ProjectRowsOfAnyScale) {
   }
 }
 
+using L1KernelsOnTarget = OnInstructionSet;
+INSTANTIATE_TEST_SUITE_P(, L1KernelsOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
+
 // Many passes of Newton's method: a geometric decay, and rows of which every
 // pass drops the same share, with steps that shrink as fast as they can.
-TEST(L1Kernels, ProjectRowsMadeToBeHard) {
+TEST_P(L1KernelsOnTarget, ProjectRowsMadeToBeHard) {
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
     for (int64_t columns : {33, 784, 4096}) {
       std::vector<at::Tensor> rows;
@@ -634,26 +641,18 @@ TEST(L1Kernels, DoNotDependOnTheNumberOfThreads) {
 }
 
 // Other processors take other loops.
-TEST(L1Kernels, AgreeForEveryInstructionSet) {
+TEST_P(L1KernelsOnTarget, AgreeWithTheCompositions) {
   at::manual_seed(18);
   const at::Tensor w = at::randn({9, 77}, at::kDouble);
   const at::Tensor g = at::randn({9, 77}, at::kDouble);
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    for (const Pair& pair : Pairs()) {
-      SCOPED_TRACE(::testing::Message()
-                   << pair.name << " " << hwy::TargetName(target));
-      EXPECT_TRUE(
-          TensorsNear(pair.map(w, 9.0), pair.composition(w, 9.0), 1e-13));
-      EXPECT_TRUE(TensorsNear(pair.map(w.to(at::kFloat), 9.0),
-                              pair.composition(w, 9.0), 1e-5));
-      EXPECT_TRUE(TensorsNear(PullBack(pair.map, w, g, 9.0),
-                              PullBack(pair.composition, w, g, 9.0), 1e-13));
-    }
+  for (const Pair& pair : Pairs()) {
+    SCOPED_TRACE(pair.name);
+    EXPECT_TRUE(TensorsNear(pair.map(w, 9.0), pair.composition(w, 9.0), 1e-13));
+    EXPECT_TRUE(TensorsNear(pair.map(w.to(at::kFloat), 9.0),
+                            pair.composition(w, 9.0), 1e-5));
+    EXPECT_TRUE(TensorsNear(PullBack(pair.map, w, g, 9.0),
+                            PullBack(pair.composition, w, g, 9.0), 1e-13));
   }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 TEST(L1Kernels, OtherTypesTakeTheComposition) {

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "lipschitz/linalg/gram.h"
 #include "lipschitz/linalg/norm_bound.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/status.h"
 #include "tests/testing/tensors.h"
 
@@ -20,9 +21,12 @@ namespace lipschitz {
 namespace {
 
 using absl::StatusCode;
+using lipschitz::testing::EveryInstructionSet;
 using lipschitz::testing::FailsWith;
 using lipschitz::testing::GradientsAgree;
+using lipschitz::testing::InstructionSetName;
 using lipschitz::testing::Matrix;
+using lipschitz::testing::OnInstructionSet;
 using lipschitz::testing::SingularValues;
 using lipschitz::testing::TensorsNear;
 
@@ -339,7 +343,11 @@ at::Tensor FirstDirection(const at::Tensor& w) {
   return v / v.norm();
 }
 
-TEST(EstimateDefect, IsFromBelowAndNotFar) {
+using EstimateDefectOnTarget = OnInstructionSet;
+INSTANTIATE_TEST_SUITE_P(, EstimateDefectOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
+
+TEST_P(EstimateDefectOnTarget, IsFromBelowAndNotFar) {
   for (int seed = 0; seed < 3; ++seed) {
     at::manual_seed(seed);
     for (const auto& [rows, columns] : kShapes) {

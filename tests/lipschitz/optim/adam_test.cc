@@ -10,11 +10,15 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/instruction_sets.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
 namespace {
 
+using ::lipschitz::testing::EveryInstructionSet;
+using ::lipschitz::testing::InstructionSetName;
+using ::lipschitz::testing::OnInstructionSet;
 using ::lipschitz::testing::TensorsNear;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
@@ -52,6 +56,19 @@ void SetGradients(const std::vector<torch::Tensor>& parameters, int step) {
   }
 }
 
+// Ours and LibTorch's, of the same gradients.
+void TakeSteps(const torch::Tensor& ours, const AdamOptions& options,
+               const torch::Tensor& theirs) {
+  Adam one({ours}, options);
+  torch::optim::Adam other({theirs}, options);
+  for (int i = 0; i < 30; ++i) {
+    SetGradients({ours}, i);
+    theirs.mutable_grad() = ours.grad().clone();
+    one.step();
+    other.step();
+  }
+}
+
 TEST(AdamTest, TakesTheStepsOfLibTorchs) {
   for (const torch::ScalarType type : {torch::kFloat, torch::kDouble}) {
     for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
@@ -59,15 +76,24 @@ TEST(AdamTest, TakesTheStepsOfLibTorchs) {
       const torch::Tensor ours = Parameter(shape, type);
       const torch::Tensor theirs = Copy(ours);
       const AdamOptions options = AdamOptions(0.003).betas({0.8, 0.99});
-      Adam one({ours}, options);
-      torch::optim::Adam other({theirs}, options);
-      for (int i = 0; i < 30; ++i) {
-        SetGradients({ours}, i);
-        theirs.mutable_grad() = ours.grad().clone();
-        one.step();
-        other.step();
-      }
+      TakeSteps(ours, options, theirs);
       EXPECT_TRUE(Same(ours, theirs)) << ours.sizes() << " " << type;
+    }
+  }
+}
+
+using AdamOnTarget = OnInstructionSet;
+INSTANTIATE_TEST_SUITE_P(, AdamOnTarget, EveryInstructionSet(),
+                         InstructionSetName);
+
+TEST_P(AdamOnTarget, TakesTheStepsOfLibTorchsWithinRounding) {
+  for (const torch::ScalarType type : {torch::kFloat, torch::kDouble}) {
+    for (const int64_t size : {1, 7, 33, 70001}) {
+      const torch::Tensor ours = Parameter({size}, type);
+      const torch::Tensor theirs = Copy(ours);
+      const AdamOptions options = AdamOptions(0.003).betas({0.8, 0.99});
+      TakeSteps(ours, options, theirs);
+      EXPECT_TRUE(TensorsNear(ours, theirs, 1e-5)) << size << " " << type;
     }
   }
 }

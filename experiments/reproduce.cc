@@ -38,9 +38,9 @@ DEFINE_string(only, "",
               "(small_data/mnist-*, squares/*relu); empty: everything.");
 DEFINE_string(skip, "", "The same, for what is left out.");
 DEFINE_int32(jobs, 0,
-             "Runs at a time, each in a process of --threads threads (1 where "
-             "nothing is said); 0: as many as there are physical cores for, on "
-             "a GPU 1.");
+             "Runs at a time, each in a process of --threads threads (where "
+             "nothing is said, 1; with --jobs=1 one per physical core); 0: as "
+             "many as there are physical cores for, on a GPU 1.");
 DEFINE_string(shard, "1/1",
               "INDEX/COUNT: every COUNT-th run of the whole plan, from the "
               "INDEX-th, for a cluster's job array.");

@@ -42,8 +42,9 @@ bool IsFree(const std::string& constraint) {
          constraint == "jacobian";
 }
 
-Tuning TuningOf(const std::string& constraint) {
+Tuning TuningOf(const std::string& constraint, Preset preset) {
   Tuning tuning;
+  if (preset == Preset::kPaper) tuning.batch_size = 512;
   if (IsFree(constraint)) tuning.temperature = 1.0;
   // Muon's steps are those of the spectral norm.
   if (constraint.rfind("linf", 0) == 0) {
@@ -77,7 +78,7 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       ParseConstraint(IsFree(constraint) ? "none" : constraint));
   if (constraint == "dropout") recipe.mlp().dropout = kDropout;
   if (constraint == "jacobian") recipe.jacobian_penalty = kJacobianPenalty;
-  const Tuning tuning = TuningOf(constraint);
+  const Tuning tuning = TuningOf(constraint, preset);
   recipe.optimizer = tuning.optimizer;
   recipe.learning_rate = tuning.learning_rate;
   recipe.batch_size = tuning.batch_size;

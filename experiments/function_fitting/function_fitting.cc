@@ -444,7 +444,8 @@ FunctionFittingTraining FunctionFittingTraining::ForPreset(
       training.candidates = 4;
     }
   } else {
-    training.learning_rate = 0.01;
+    training.learning_rate =
+        preset == Preset::kPaper && constraint == "linf_rows" ? 0.003 : 0.01;
   }
   return training;
 }

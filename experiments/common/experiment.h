@@ -114,8 +114,8 @@ class Experiment {
   // Itself in prose; empty where nothing was written.
   virtual About Description() const { return {}; }
 
-  // What `records`, standard ones of this experiment, say of every claim that
-  // they speak of; none where it makes no claim.
+  // What `records`, all of this experiment (StandardRecords chooses), say of
+  // every claim that they speak of; none where it makes no claim.
   virtual std::vector<Finding> Findings(
       const std::vector<Record>& /*records*/) const {
     return {};

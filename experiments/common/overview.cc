@@ -64,7 +64,7 @@ class Part {
     RecordSet set = ReadRecords(results_dir, experiment.name());
     std::copy_if(set.records.begin(), set.records.end(),
                  std::back_inserter(records_), IsStandard);
-    findings_ = experiment.Findings(records_);
+    findings_ = experiment.Findings(set.records);
     anchors_ = AnchorTable(experiment, AllAnchors(), records_);
   }
 

@@ -81,7 +81,7 @@ std::vector<Finding> MnistRobustnessExperiment::Findings(
   std::vector<Check> gate;
   if (attacked > 0.0) {
     gate.push_back({absl::StrFormat("%.0f of %.0f attacked certificates broken "
-                                    "(all presets)",
+                                    "(all presets and settings)",
                                     broken, attacked),
                     broken == 0.0});
   }

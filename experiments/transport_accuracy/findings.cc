@@ -79,8 +79,9 @@ std::vector<Finding> TransportAccuracyExperiment::Findings(
   }
   if (count > 0) {
     bound.push_back(
-        {absl::StrFormat("at most %.6f of it in %d runs (all presets)", most,
-                         count),
+        {absl::StrFormat(
+             "at most %.6f of it in %d runs (all presets and settings)", most,
+             count),
          most <= 1.0 + 1e-6});
   }
   AddFinding("No certified bound exceeds the exact distance.", name(), bound,

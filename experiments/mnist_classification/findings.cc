@@ -116,7 +116,7 @@ std::vector<Finding> MnistClassificationExperiment::Findings(
       "", relu_plain, &findings);
   AddFinding(
       "With ReLU a constraint costs at least half a point more than with "
-      "MaxMin, whatever the loss.",
+      "MaxMin, in the loss with a temperature too.",
       name(), relu, &findings);
   return findings;
 }

@@ -12,7 +12,7 @@ DEFINE_uint64(seed, 0, "Seed of everything random.");
 DEFINE_string(results_dir, "",
               "Where records, tables and figures go; empty: results/ of the "
               "workspace.");
-DEFINE_string(data_dir, "", "Where datasets are looked up first.");
+DEFINE_string(data_dir, "", "A folder, in which datasets are looked up first.");
 DEFINE_string(dataset, "auto",
               "mnist, fashion_mnist, cifar10 or auto, where the experiment has "
               "one.");

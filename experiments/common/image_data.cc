@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "experiments/common/paths.h"
 #include "lipschitz/base/status.h"
 
@@ -13,6 +17,16 @@ namespace lipschitz::experiments {
 
 absl::StatusOr<std::shared_ptr<const ImageDataset>> LoadImages(
     const CommonSettings& settings) {
+  // The other folders are there by habit and may be missing; this one was asked
+  // for.
+  std::error_code error;
+  if (!settings.data_dir.empty() &&
+      !std::filesystem::is_directory(settings.data_dir, error)) {
+    return absl::NotFoundError(absl::StrCat(
+        "--data_dir=", settings.data_dir, " is not a folder",
+        error ? absl::StrCat(" (", error.message(), ")") : "",
+        "; it is the folder that holds mnist/, fashion-mnist/ or cifar10/"));
+  }
   DataSources sources;
   sources.data_dir = settings.data_dir;
   const char* const environment = std::getenv("LIPSCHITZ_DATA_DIR");

@@ -16,7 +16,8 @@ namespace lipschitz::experiments {
 
 // Loads settings.dataset from --data_dir, $LIPSCHITZ_DATA_DIR, data/ of the
 // workspace or Debian's package. What is worth saying (which dataset `auto`
-// chose, what is there in part) is in the dataset's notes.
+// chose, what is there in part) is in the dataset's notes. NotFound where
+// --data_dir is no folder, and where none of the folders has the dataset.
 absl::StatusOr<std::shared_ptr<const ImageDataset>> LoadImages(
     const CommonSettings& settings);
 

@@ -20,10 +20,13 @@ const std::vector<Anchor>& AllAnchors();
 absl::StatusOr<std::vector<Anchor>> ParseAnchors(const std::string& name,
                                                  const std::string& content);
 
+// The verdict on an anchor that is shown and not compared.
+inline constexpr char kNoVerdict[] = "–";
+
 // Each of `anchors` beside the best that `records` have in the metric that
 // `experiment` answers it with (standard records, quick and paper); no row
 // where there is none. Every anchor's metric is one that grows as results get
-// better.
+// better, but for accuracies under attack, which get kNoVerdict.
 Table AnchorTable(const Experiment& experiment,
                   const std::vector<Anchor>& anchors,
                   const std::vector<Record>& records);

@@ -43,6 +43,7 @@ absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
   gate.auto_pgd.steps = settings.steps;
   gate.auto_pgd.seed = settings.seed;
   gate.float32_search = settings.float32_search;
+  gate.stop_requested = settings.stop_requested;
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const GateReport report,
       AttackCertificates(network, images, certificates, gate));
@@ -66,13 +67,20 @@ absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
 }
 
 Cell GateCell(const VariantRecords& group) {
-  const auto total = [&group](const char* metric) {
-    const Summary summary = SummariseMetric(group, metric);
-    return summary.mean * summary.count;
-  };
-  if (SummariseMetric(group, "gate_attacked").count == 0) return "–";
-  return absl::StrFormat("%.0f of %.0f", total("gate_broken"),
-                         total("gate_attacked"));
+  double broken = 0.0;
+  double attacked = 0.0;
+  bool any = false;
+  for (const auto* records : {&group.ok, &group.failed}) {
+    for (const Record* record : *records) {
+      const auto found = record->metrics.find("gate_attacked");
+      if (found == record->metrics.end()) continue;
+      any = true;
+      attacked += found->second;
+      broken += record->metrics.at("gate_broken");
+    }
+  }
+  if (!any) return "–";
+  return absl::StrFormat("%.0f of %.0f", broken, attacked);
 }
 
 }  // namespace lipschitz::experiments

@@ -11,12 +11,13 @@ DEFINE_int64(batch_size, 0, "Images per step; 0: the preset's.");
 DEFINE_double(learning_rate, 0.0, "Initial learning rate; 0: the preset's.");
 DEFINE_string(optimizer, "",
               "adam, aggmo, muon or fast_muon; empty: the preset's.");
-DEFINE_double(offset, 0.0,
-              "What the label's logit is lowered by in the cross-entropy; 0: "
-              "the preset's.");
+DEFINE_double(
+    offset, 0.0,
+    "What the label's logit is lowered by in the cross-entropy, where "
+    "a model has it; 0: the preset's.");
 DEFINE_double(temperature, 0.0,
-              "What logits are multiplied by in the cross-entropy; 0: the "
-              "preset's.");
+              "What logits are multiplied by in the cross-entropy, where a "
+              "model has it; 0: the preset's.");
 DEFINE_int64(shift, 0,
              "Pixels that training images are moved by at most, at random; 0: "
              "the preset's.");

@@ -111,17 +111,8 @@ class Adversary {
   const RandomSource& random_;
 };
 
-torch::Tensor LossOf(const ClassifierRecipe& recipe, SequentialImpl& network,
-                     const torch::Tensor& x, const torch::Tensor& labels,
-                     const RandomSource& random) {
-  if (recipe.jacobian_penalty > 0.0) {
-    const torch::Tensor input = x.detach().requires_grad_(true);
-    const torch::Tensor logits = network.forward(input);
-    return torch::nn::functional::cross_entropy(logits, labels) +
-           recipe.jacobian_penalty *
-               FrobeniusJacobianPenalty(logits, input, random.generator());
-  }
-  const torch::Tensor logits = network.forward(x);
+torch::Tensor LossOf(const ClassifierRecipe& recipe,
+                     const torch::Tensor& logits, const torch::Tensor& labels) {
   if (recipe.loss == ClassifierLoss::kMargin) {
     return MultiMarginLoss(logits, labels, recipe.margin);
   }
@@ -129,6 +120,43 @@ torch::Tensor LossOf(const ClassifierRecipe& recipe, SequentialImpl& network,
       torch::zeros_like(logits).scatter_(1, labels.unsqueeze(1), recipe.offset);
   return torch::nn::functional::cross_entropy(
       (logits - offset) * recipe.temperature, labels);
+}
+
+torch::Tensor PenalisedLossOf(const ClassifierRecipe& recipe,
+                              SequentialImpl& network, const torch::Tensor& x,
+                              const torch::Tensor& labels,
+                              const RandomSource& random) {
+  if (recipe.jacobian_penalty == 0.0) {
+    return LossOf(recipe, network.forward(x), labels);
+  }
+  const torch::Tensor input = x.detach().requires_grad_(true);
+  const torch::Tensor logits = network.forward(input);
+  return LossOf(recipe, logits, labels) +
+         recipe.jacobian_penalty *
+             FrobeniusJacobianPenalty(logits, input, random.generator());
+}
+
+// What dropout leaves out is no part of the network; the constraints stay those
+// of training.
+void EvaluateAllButConstraints(SequentialImpl& network) {
+  for (size_t i = 0; i < network.size(); ++i) {
+    LayerImpl& layer = *network.layer(i);
+    if (layer.as<LinearImpl>() == nullptr &&
+        layer.as<Conv2dImpl>() == nullptr) {
+      layer.eval();
+    }
+  }
+}
+
+absl::Status MeasureAsTrained(SequentialImpl& network, Norm norm,
+                              const LabelledImages& test,
+                              const torch::Device& device, AsTrained* found) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(found->bound, BoundAsTrained(network, norm));
+  EvaluateAllButConstraints(network);
+  const torch::Tensor logits = Logits(network, FlatPixels(test).to(device));
+  found->test_accuracy =
+      AccuracyOf(logits, test.labels.to(device)).at("accuracy");
+  return absl::OkStatus();
 }
 
 // What of a network its record should say; every option of a constraint that is
@@ -276,11 +304,35 @@ ClassifierRecipe RecipeChanges::AppliedTo(ClassifierRecipe recipe) const {
   recipe.batch_size = batch_size.value_or(recipe.batch_size);
   recipe.learning_rate = learning_rate.value_or(recipe.learning_rate);
   recipe.optimizer = optimizer.value_or(recipe.optimizer);
-  recipe.offset = offset.value_or(recipe.offset);
-  recipe.temperature = temperature.value_or(recipe.temperature);
+  if (recipe.loss == ClassifierLoss::kCrossEntropy) {
+    recipe.offset = offset.value_or(recipe.offset);
+    recipe.temperature = temperature.value_or(recipe.temperature);
+  } else {
+    recipe.margin = margin.value_or(recipe.margin);
+  }
   recipe.shift = shift.value_or(recipe.shift);
   recipe.held_out = held_out.value_or(recipe.held_out);
   return recipe;
+}
+
+absl::Status RecipeChanges::ExpectUse(
+    const std::vector<ClassifierRecipe>& recipes) const {
+  const auto any_has = [&recipes](ClassifierLoss loss) {
+    return std::any_of(
+        recipes.begin(), recipes.end(),
+        [loss](const ClassifierRecipe& recipe) { return recipe.loss == loss; });
+  };
+  if ((offset || temperature) && !any_has(ClassifierLoss::kCrossEntropy)) {
+    return absl::InvalidArgumentError(
+        "--offset and --temperature change nothing here: they are for models "
+        "that train with the cross-entropy of lowered logits");
+  }
+  if (margin && !any_has(ClassifierLoss::kMargin)) {
+    return absl::InvalidArgumentError(
+        "--margin changes nothing here: it is for models that train with the "
+        "hinge");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SaveClassifier(const std::string& path,
@@ -361,8 +413,6 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     }
     return metrics;
   };
-  const torch::Tensor test_x = FlatPixels(data.test).to(device);
-  const torch::Tensor test_y = data.test.labels.to(device);
 
   TrainingHooks hooks;
   hooks.loss = [&](int64_t step) -> absl::StatusOr<torch::Tensor> {
@@ -374,26 +424,10 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
       x = adversary.Attack(*network, x, y,
                            adversary.Radius(step, options.steps));
     }
-    return LossOf(recipe, *network, x, y, random);
+    return PenalisedLossOf(recipe, *network, x, y, random);
   };
   hooks.report = [&](int64_t step) -> absl::StatusOr<Metrics> {
-    if (step == options.steps) {
-      LIPSCHITZ_ASSIGN_OR_RETURN(result.bound_as_trained,
-                                 BoundAsTrained(*network, norm));
-    }
-    // What dropout leaves out is no part of the network; the constraints are
-    // those of training.
-    for (size_t i = 0; i < network->size(); ++i) {
-      LayerImpl& layer = *network->layer(i);
-      if (layer.as<LinearImpl>() == nullptr &&
-          layer.as<Conv2dImpl>() == nullptr) {
-        layer.eval();
-      }
-    }
-    if (step == options.steps) {
-      result.test_accuracy_as_trained =
-          AccuracyOf(Logits(*network, test_x), test_y).at("accuracy");
-    }
+    EvaluateAllButConstraints(*network);
     Metrics metrics = validation_metrics();
     metrics["epoch"] = static_cast<double>(step / batches.steps_per_epoch());
     if (probes.epoch) {
@@ -403,6 +437,12 @@ absl::StatusOr<TrainedClassifier> TrainClassifier(
     }
     return metrics;
   };
+  if (probes.as_trained) {
+    hooks.before_finish = [&] {
+      return MeasureAsTrained(*network, norm, data.test, device,
+                              &result.as_trained.emplace());
+    };
+  }
   hooks.progress = context.progress;
   hooks.notice = context.notice;
   hooks.stop_requested = context.stop_requested;

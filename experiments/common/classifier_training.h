@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -76,7 +77,9 @@ struct ClassifierRecipe {
   const MlpConfig& mlp() const { return std::get<MlpConfig>(network); }
 };
 
-// What replaces values of a recipe, for searches: what a user asked for.
+// What replaces values of a recipe, for searches: what a user asked for. Offset
+// and temperature are the cross-entropy's, the margin is the hinge's: recipes
+// with the other loss keep theirs.
 struct RecipeChanges {
   std::optional<int64_t> epochs;
   std::optional<int64_t> batch_size;
@@ -84,10 +87,14 @@ struct RecipeChanges {
   std::optional<OptimizerKind> optimizer;
   std::optional<double> offset;
   std::optional<double> temperature;
+  std::optional<double> margin;
   std::optional<int64_t> shift;
   std::optional<int64_t> held_out;
 
   ClassifierRecipe AppliedTo(ClassifierRecipe recipe) const;
+  // InvalidArgument, with the flag, where a part of a loss is to be replaced
+  // that none of `recipes` has.
+  absl::Status ExpectUse(const std::vector<ClassifierRecipe>& recipes) const;
 };
 
 // Metrics of validation images from their logits (n, classes) and labels (n).
@@ -101,6 +108,15 @@ struct ClassifierProbes {
   std::function<absl::Status(SequentialImpl& network)> initial;
   // Optional: once per epoch, for the history.
   std::function<absl::StatusOr<Metrics>(SequentialImpl& network)> epoch;
+  // Whether the network is measured before it is finished, too: on the test
+  // images.
+  bool as_trained = false;
+};
+
+// A network as the last step left it, before it was finished.
+struct AsTrained {
+  double bound = 0.0;  // in the norm that was asked for
+  double test_accuracy = 0.0;
 };
 
 struct TrainedClassifier {
@@ -110,10 +126,8 @@ struct TrainedClassifier {
   TrainingResult training;
   // On the validation images, of the finished network; empty without any.
   Metrics validation;
-  // Of the network as the last step left it, before it was finished: its bound
-  // in the norm that was asked for, and its accuracy on the test images.
-  double bound_as_trained = 0.0;
-  double test_accuracy_as_trained = 0.0;
+  // When ClassifierProbes asked for it.
+  std::optional<AsTrained> as_trained;
 };
 
 // Trains on the training part of `data`; history once per epoch, with

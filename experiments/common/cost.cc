@@ -21,7 +21,7 @@ void AddCostCells(const VariantRecords& group, std::vector<Cell>* row) {
   row->emplace_back(SummariseRecords(
       group, [](const Record& record) { return record.wall_seconds; }));
   row->emplace_back(absl::StrCat(group.ok.size()));
-  row->emplace_back(absl::StrCat(group.failed));
+  row->emplace_back(absl::StrCat(group.failed.size()));
 }
 
 }  // namespace lipschitz::experiments

@@ -72,13 +72,13 @@ std::vector<VariantRecords> GroupByVariant(const std::vector<Record>& records) {
                                        candidate.config == record.config;
                               });
     if (group == groups.end()) {
-      groups.push_back({record.variant, record.config, record.preset, {}, 0});
+      groups.push_back({record.variant, record.config, record.preset, {}, {}});
       group = groups.end() - 1;
     }
     if (record.ok()) {
       group->ok.push_back(&record);
     } else {
-      ++group->failed;
+      group->failed.push_back(&record);
     }
   }
   return groups;

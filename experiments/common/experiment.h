@@ -153,7 +153,7 @@ struct VariantRecords {
   Json config;
   std::string preset;
   std::vector<const Record*> ok;
-  int failed = 0;
+  std::vector<const Record*> failed;
 };
 
 // Grouped by preset, variant and configuration, in the order of first

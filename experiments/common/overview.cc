@@ -98,6 +98,7 @@ class Part {
         Link(experiment_.name(),
              absl::StrCat("tables/", experiment_.name(), "_anchors.md")),
         take("**beaten**"), take("met within the spread"), take("missed")};
+    counts.erase(kNoVerdict);
     // Exact answers and bounds: the share that ours is of them.
     std::string others;
     for (const auto& [verdict, count] : counts) {

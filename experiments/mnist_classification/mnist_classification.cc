@@ -100,9 +100,11 @@ Json ConfigOf(const ClassifierRecipe& recipe, const std::string& dataset) {
 absl::StatusOr<RunOutcome> TrainAndTest(const ClassifierRecipe& recipe,
                                         Norm norm, const ImageDataset& data,
                                         const RunContext& context) {
+  ClassifierProbes probes;
+  probes.as_trained = recipe.held_out == 0;
   LIPSCHITZ_ASSIGN_OR_RETURN(
       TrainedClassifier trained,
-      TrainClassifier(recipe, norm, data, AccuracyOf, context));
+      TrainClassifier(recipe, norm, data, AccuracyOf, context, probes));
   RunOutcome outcome;
   outcome.SetTraining(trained.training);
   outcome.metrics = trained.validation;
@@ -117,8 +119,8 @@ absl::StatusOr<RunOutcome> TrainAndTest(const ClassifierRecipe& recipe,
   outcome.metrics["test_accuracy"] = accuracy;
   outcome.metrics["test_error"] = 1.0 - accuracy;
   outcome.metrics["test_accuracy_as_trained"] =
-      trained.test_accuracy_as_trained;
-  outcome.metrics["bound_as_trained"] = trained.bound_as_trained;
+      trained.as_trained->test_accuracy;
+  outcome.metrics["bound_as_trained"] = trained.as_trained->bound;
   outcome.lipschitz = LipschitzRecord{norm, bound, 0.0};
   return outcome;
 }

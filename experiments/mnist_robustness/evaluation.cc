@@ -55,10 +55,14 @@ using Attack = std::function<absl::StatusOr<AttackResult>(
 // epsilon breaks it at a larger one as well, so only the others go on.
 absl::StatusOr<std::vector<double>> AttackedAccuracy(
     const Attack& attack, const torch::Tensor& x, const torch::Tensor& y,
-    const RobustnessOptions& options) {
+    const RobustnessOptions& options,
+    const std::function<bool()>& stop_requested) {
   std::vector<double> accuracy;
-  torch::Tensor standing = torch::arange(x.size(0), torch::kLong);
+  torch::Tensor standing = torch::arange(x.size(0), y.options());
   for (const double epsilon : options.epsilons) {
+    if (stop_requested && stop_requested()) {
+      return absl::CancelledError("stopped while the network was attacked");
+    }
     if (standing.numel() > 0) {
       LIPSCHITZ_ASSIGN_OR_RETURN(
           const AttackResult result,
@@ -122,7 +126,8 @@ std::string MetricAt(const std::string& metric, double epsilon) {
 absl::StatusOr<RobustnessResult> EvaluateRobustness(
     Sequential& network, const LabelledImages& test,
     const RobustnessOptions& options, uint64_t seed,
-    const std::string& counterexample_path) {
+    const std::string& counterexample_path,
+    const std::function<bool()>& stop_requested) {
   const LabelledImages images = FirstImages(test, options.images);
   const torch::Device device = network->parameters().front().device();
   const torch::Tensor x = FlatPixels(images).to(device);
@@ -163,6 +168,11 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
   const torch::Tensor attacked_x = x.narrow(0, 0, attacked);
   const torch::Tensor attacked_y = y.narrow(0, 0, attacked);
   metrics["attacked_images"] = static_cast<double>(attacked);
+  AddMetrics(
+      "certified_attacked", options.epsilons,
+      CertifiedAccuracy(certificates.pairwise_radius.narrow(0, 0, attacked),
+                        options.epsilons),
+      &metrics);
   const Classifier classifier = [&network](const torch::Tensor& input) {
     return network->forward(input);
   };
@@ -189,9 +199,9 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
          return AutoPgd(classifier, images_in, labels, threat, auto_pgd);
        }}};
   for (const auto& [name, attack] : attacks) {
-    LIPSCHITZ_ASSIGN_OR_RETURN(
-        const std::vector<double> values,
-        AttackedAccuracy(attack, attacked_x, attacked_y, options));
+    LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<double> values,
+                               AttackedAccuracy(attack, attacked_x, attacked_y,
+                                                options, stop_requested));
     result.curves[name + "_accuracy"] =
         Curve(options.norm, "epsilon", options.epsilons, values);
     AddMetrics(name, options.epsilons, values, &metrics);
@@ -201,8 +211,10 @@ absl::StatusOr<RobustnessResult> EvaluateRobustness(
   gate.steps = options.gate_steps;
   gate.seed = seed;
   gate.float32_search = true;
+  gate.stop_requested = stop_requested;
   result.verdict =
       PassGate(*network, x, certificates, gate, counterexample_path, &metrics);
+  if (absl::IsCancelled(result.verdict)) return result.verdict;
   result.lipschitz = {
       options.norm, certificates.lipschitz_constant,
       LowerBound(network, attacked_x, attacked_y, options.norm)};

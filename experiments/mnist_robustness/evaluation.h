@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,14 @@ struct RobustnessResult {
 // The network in evaluation mode, on `test`. `seed` is that of the attacks'
 // random starts. When a certificate breaks, the counterexample (the image, the
 // attacked input, logits and distances) is kept in `counterexample_path`.
+// Metrics named certified are shares of all images, those named
+// certified_attacked of the attacked ones, to compare with the attacks'.
+// Cancelled when `stop_requested`, which may be empty, says so between attacks.
 absl::StatusOr<RobustnessResult> EvaluateRobustness(
     Sequential& network, const LabelledImages& test,
     const RobustnessOptions& options, uint64_t seed,
-    const std::string& counterexample_path);
+    const std::string& counterexample_path,
+    const std::function<bool()>& stop_requested = {});
 
 // "certified_0.3".
 std::string MetricAt(const std::string& metric, double epsilon);

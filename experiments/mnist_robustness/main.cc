@@ -19,7 +19,8 @@ DEFINE_string(hidden, "",
               "Widths of the hidden layers, separated by commas; empty: the "
               "preset's.");
 DEFINE_string(activation, "", "An activation; empty: the preset's.");
-DEFINE_double(margin, 0.0, "Margin of the loss; 0: the preset's.");
+DEFINE_double(margin, 0.0,
+              "Margin of the hinge, where a model has it; 0: the preset's.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -47,10 +48,10 @@ absl::StatusOr<RobustnessSettings> SettingsFromFlags() {
     if (!activation.ok()) return activation.status();
     settings.activation = *activation;
   }
-  if (FLAGS_margin != 0.0) settings.margin = FLAGS_margin;
   const auto changes = RecipeChangesFromFlags();
   if (!changes.ok()) return changes.status();
   settings.changes = *changes;
+  if (FLAGS_margin != 0.0) settings.changes.margin = FLAGS_margin;
   return settings;
 }
 

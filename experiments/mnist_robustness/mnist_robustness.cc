@@ -138,7 +138,6 @@ absl::StatusOr<RobustModel> Customised(RobustModel model,
                                        const RobustnessSettings& settings) {
   ClassifierRecipe& recipe = model.recipe;
   recipe = settings.changes.AppliedTo(recipe);
-  recipe.margin = settings.margin.value_or(recipe.margin);
   if (auto* conv = std::get_if<ConvNetConfig>(&recipe.network)) {
     if (settings.hidden.has_value()) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -181,7 +180,8 @@ absl::StatusOr<RunOutcome> TrainAndEvaluate(const RobustModel& model,
   LIPSCHITZ_ASSIGN_OR_RETURN(
       RobustnessResult result,
       EvaluateRobustness(trained.network, data.test, evaluation, context.seed,
-                         context.model_path + ".counterexample.json"));
+                         context.model_path + ".counterexample.json",
+                         context.stop_requested));
   outcome.metrics = result.metrics;
   outcome.curves = result.curves;
   outcome.lipschitz = result.lipschitz;
@@ -203,6 +203,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
   }
   LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("model", settings_.models, known));
   std::vector<Run> runs;
+  std::vector<ClassifierRecipe> recipes;
   for (const Norm norm : settings_.norms) {
     const RobustnessOptions evaluation = EvaluationOf(common.preset, norm);
     for (const RobustModel& standard : RobustModels(common.preset, norm)) {
@@ -214,6 +215,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
       LIPSCHITZ_ASSIGN_OR_RETURN(const RobustModel model,
                                  Customised(standard, settings_));
       LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate(*data));
+      recipes.push_back(model.recipe);
       Run run;
       run.variant = VariantOf(model, norm);
       run.dataset = data->name;
@@ -232,6 +234,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
       runs.push_back(std::move(run));
     }
   }
+  LIPSCHITZ_RETURN_IF_ERROR(settings_.changes.ExpectUse(recipes));
   return runs;
 }
 

@@ -24,7 +24,6 @@ struct RobustnessSettings {
   // What replaces the preset's value in every model.
   std::optional<std::vector<int64_t>> hidden;
   std::optional<ActivationSpec> activation;
-  std::optional<double> margin;
   RecipeChanges changes;
 };
 

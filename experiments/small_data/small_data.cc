@@ -161,9 +161,11 @@ absl::StatusOr<RunOutcome> TrainAndTest(const std::string& model,
   gate.steps = gate_steps;
   gate.seed = context.seed;
   gate.float32_search = true;
+  gate.stop_requested = context.stop_requested;
   outcome.verdict =
       PassGate(*trained.network, images, certificates, gate,
                context.model_path + ".counterexample.json", &outcome.metrics);
+  if (absl::IsCancelled(outcome.verdict)) return outcome.verdict;
   outcome.lipschitz =
       LipschitzRecord{Norm::kL2, certificates.lipschitz_constant, 0.0};
   outcome.SetTraining(trained.training);
@@ -223,6 +225,8 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
   for (const SmallDataModel& model : models) known.push_back(model.name);
   LIPSCHITZ_RETURN_IF_ERROR(ExpectKnown("model", settings_.models, known));
   std::vector<Run> runs;
+  // Those that take an offset and a temperature; free networks have neither.
+  std::vector<ClassifierRecipe> lowered;
   for (const int64_t images : counts) {
     for (const SmallDataModel& model : models) {
       if (!settings_.models.empty() &&
@@ -240,6 +244,8 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
       if (standard.offset == 0.0) {
         changes.offset.reset();
         changes.temperature.reset();
+      } else {
+        lowered.push_back(standard);
       }
       const ClassifierRecipe recipe = changes.AppliedTo(standard);
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
@@ -270,6 +276,7 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
       runs.push_back(std::move(run));
     }
   }
+  LIPSCHITZ_RETURN_IF_ERROR(settings_.changes.ExpectUse(lowered));
   return runs;
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "experiments/common/classifier_training.h"
+#include "experiments/common/image_data.h"
+#include "experiments/common/record.h"
 #include "experiments/common/settings.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/norm.h"
@@ -63,8 +65,12 @@ absl::StatusOr<std::shared_ptr<const FeatureNetwork>> FeatureNetworks::Get(
   LIPSCHITZ_ASSIGN_OR_RETURN(
       TrainedClassifier trained,
       TrainClassifier(Recipe(epochs_), Norm::kL2, data, AccuracyOf, own));
+  const torch::Device device(context.device);
+  const Metrics test =
+      AccuracyOf(Logits(*trained.network, FlatPixels(data.test).to(device)),
+                 data.test.labels.to(device));
   const auto network = std::make_shared<const FeatureNetwork>(
-      trained.network, trained.test_accuracy_as_trained);
+      trained.network, test.at("accuracy"));
   networks_[context.seed] = network;
   return network;
 }

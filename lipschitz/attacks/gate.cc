@@ -100,6 +100,9 @@ absl::StatusOr<at::Tensor> BestInputs(LayerImpl& network,
   const Classifier classifier = ClassifierOf(network);
   std::vector<at::Tensor> inputs;
   for (int64_t i = 0; i < certified.numel(); i += kChunk) {
+    if (options.stop_requested && options.stop_requested()) {
+      return absl::CancelledError("attack on certificates: stopped");
+    }
     const at::Tensor chunk =
         certified.slice(0, i, std::min(certified.numel(), i + kChunk));
     PgdOptions pgd = options.pgd;

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,6 +25,8 @@ struct GateOptions {
   // type: gradients need not be exact. What is found is judged in the
   // arithmetic of the certificates either way.
   bool float32_search = false;
+  // Optional: asked before every 1024 images; true gives the attack up.
+  std::function<bool()> stop_requested;
 };
 
 // An input that a certificate says cannot be.
@@ -51,7 +54,8 @@ struct GateReport {
 // Attacks every image with a positive pairwise radius, with PGD and then
 // Auto-PGD, each within its own radius, and judges what they found by the
 // network in the arithmetic that the certificates are about. `images`: those
-// that were certified. The network is left as it was found.
+// that were certified. The network is left as it was found. Cancelled when a
+// stop was requested.
 absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
                                               const at::Tensor& images,
                                               const Certificates& certificates,

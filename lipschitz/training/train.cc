@@ -93,10 +93,17 @@ class Loop {
       }
       LIPSCHITZ_RETURN_IF_ERROR(CheckpointWhenDue());
     }
+    if (state_.step > first_step_) LIPSCHITZ_RETURN_IF_ERROR(Checkpoint());
+    result.seconds = earlier_seconds_ + SecondsSince(start_);
+    if (hooks_.before_finish) {
+      LIPSCHITZ_RETURN_IF_ERROR(hooks_.before_finish());
+      model_.train();
+    }
+    const Clock::time_point finish = Clock::now();
     model_.AfterTraining();
+    result.seconds += SecondsSince(finish);
     result.history = state_.history;
     result.steps = state_.step;
-    result.seconds = earlier_seconds_ + SecondsSince(start_);
     for (const torch::Tensor& parameter : model_.parameters()) {
       if (parameter.requires_grad()) result.parameters += parameter.numel();
     }

@@ -26,8 +26,8 @@ struct CheckpointOptions {
   std::string fingerprint;
   // Go on from `path` when it is there.
   bool resume = true;
-  // A checkpoint is written when so many seconds have passed, and, when > 0,
-  // every so many steps. When it is written changes no metric.
+  // A checkpoint is written when so many seconds have passed, when > 0 every so
+  // many steps, and after the last one. When it is written changes no metric.
   double every_seconds = 30.0;
   int64_t every_steps = 0;
 };
@@ -68,6 +68,10 @@ struct TrainingHooks {
   std::function<void(const std::string&)> notice;
   // Optional: asked after every step; true writes a checkpoint and stops.
   std::function<bool()> stop_requested;
+  // Optional: called once after the last step, in training mode, before the
+  // model's AfterTraining; also when a checkpoint was already there. Its time
+  // is not part of the training's.
+  std::function<absl::Status()> before_finish;
 };
 
 struct TrainingResult {

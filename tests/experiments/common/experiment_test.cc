@@ -135,9 +135,9 @@ TEST(GroupByVariantTest, FailedRecordsAreCountedOnly) {
   const auto groups = GroupByVariant(records);
   ASSERT_EQ(groups.size(), 2u);
   EXPECT_THAT(groups[0].ok, ElementsAre(&records[1]));
-  EXPECT_EQ(groups[0].failed, 2);
+  EXPECT_EQ(groups[0].failed.size(), 2u);
   EXPECT_THAT(groups[1].ok, IsEmpty());
-  EXPECT_EQ(groups[1].failed, 1);
+  EXPECT_EQ(groups[1].failed.size(), 1u);
 }
 
 TEST(GroupByVariantTest, PresetsAreApart) {

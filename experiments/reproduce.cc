@@ -184,6 +184,8 @@ int Main(const std::vector<std::string>& arguments) {
   }
   const absl::Status usable = CheckResultsDir(settings->results_dir);
   if (!usable.ok()) return ReportError(usable);
+  const absl::Status place = CheckOverviewPlace(settings->results_dir);
+  if (!place.ok()) return ReportBadInput(place);
   WarnAboutBlas();
   const std::vector<PoolRun> runs = RunsToDo(plan);
   PoolOptions options;
@@ -198,7 +200,7 @@ int Main(const std::vector<std::string>& arguments) {
   if (result->interrupted) {
     display.Notice(absl::StrCat(
         "stopped after ", options.done_before + result->done + result->kept,
-        " of ", plan.size(), " runs; the same command goes on from here"));
+        " of ", plan.size(), " runs; ", HowToGoOn(*settings)));
     return kExitInterrupted;
   }
   return Conclude(*result, experiments, plan, options.done_before,

@@ -1,4 +1,4 @@
-// Numbers as nine digits for a person.
+// Numbers as text, for a person and for a program.
 #pragma once
 
 #include <string>
@@ -8,7 +8,13 @@ namespace lipschitz::tools {
 // The nearest.
 std::string NineDigits(double value);
 
-// Not below `value`, which is not negative: for upper bounds.
+// Not below `value`: for upper bounds.
 std::string NineDigitsUp(double value);
+
+// Not above `value`: for lower bounds.
+std::string NineDigitsDown(double value);
+
+// The shortest text that reads back as the same number.
+std::string Exact(double value);
 
 }  // namespace lipschitz::tools

@@ -58,14 +58,14 @@ absl::StatusOr<double> BoundAsTrained(SequentialImpl& network, Norm norm) {
       LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor weight,
                                  linear->ConstrainedWeight());
       LIPSCHITZ_ASSIGN_OR_RETURN(next, OperatorNormBounds(weight.detach()));
-      next = next.Times(linear->config().scale);
+      next = next.Times(linear->AppliedScale());
     } else if (auto* const convolution = layer.as<Conv2dImpl>()) {
       LIPSCHITZ_ASSIGN_OR_RETURN(const torch::Tensor kernel,
                                  convolution->ConstrainedKernel());
       LIPSCHITZ_ASSIGN_OR_RETURN(
           next, ConvolutionNormBounds(kernel.detach(),
                                       convolution->config().geometry));
-      next = next.Times(convolution->config().scale);
+      next = next.Times(convolution->AppliedScale());
     } else {
       LIPSCHITZ_ASSIGN_OR_RETURN(next, layer.LipschitzBounds());
     }

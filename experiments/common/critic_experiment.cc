@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -13,6 +14,8 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/diagnostics/gradient_norms.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 
 namespace lipschitz::experiments {
 namespace {
@@ -178,6 +181,15 @@ absl::StatusOr<RunOutcome> Execute(const CriticRun& run,
   return outcome;
 }
 
+// Before a sample says how wide the input is.
+absl::Status CheckNetwork(NetworkConfig network) {
+  if (auto* mlp = std::get_if<MlpConfig>(&network);
+      mlp != nullptr && mlp->input_dim == 0) {
+    mlp->input_dim = 1;
+  }
+  return ValidateNetwork(network);
+}
+
 // Whether what was trained, undivided, bounds W1.
 std::string IsBound(const VariantRecords& group) {
   const bool every =
@@ -223,6 +235,7 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
     if (!chosen) continue;
     const WassersteinConfig config = Customised(critic_run.config, settings_);
     LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
+    LIPSCHITZ_RETURN_IF_ERROR(CheckNetwork(config.network));
     if (config.steps < 1 || !(config.learning_rate > 0.0)) {
       return absl::InvalidArgumentError(
           absl::StrCat("steps and learning_rate must be positive, got ",

@@ -91,6 +91,18 @@ Summary SummariseRecords(const VariantRecords& group,
   return Summarise(values);
 }
 
+Summary SummariseWithFailed(const VariantRecords& group,
+                            const std::string& metric) {
+  std::vector<double> values;
+  for (const auto* records : {&group.ok, &group.failed}) {
+    for (const Record* record : *records) {
+      const auto found = record->metrics.find(metric);
+      if (found != record->metrics.end()) values.push_back(found->second);
+    }
+  }
+  return Summarise(values);
+}
+
 Summary SummariseMetric(const VariantRecords& group,
                         const std::string& metric) {
   return SummariseRecords(group, [&metric](const Record& record) {

@@ -165,6 +165,11 @@ std::vector<VariantRecords> GroupByVariant(std::vector<Record>&&) = delete;
 Summary SummariseRecords(const VariantRecords& group,
                          const std::function<double(const Record&)>& value);
 
+// The values of a metric over the records that have it, failed ones too: for
+// what makes a run fail.
+Summary SummariseWithFailed(const VariantRecords& group,
+                            const std::string& metric);
+
 // The values of a metric over the ok records.
 Summary SummariseMetric(const VariantRecords& group, const std::string& metric);
 

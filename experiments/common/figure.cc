@@ -406,12 +406,17 @@ std::string GnuplotScript(const Figure& figure, const std::string& terminal,
   return script;
 }
 
-absl::Status DrawFigure(const std::string& path, const Figure& figure) {
-  const bool is_png = absl::EndsWith(path, ".png");
-  if (!is_png && !absl::EndsWith(path, ".svg")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a figure's name must end in .png or .svg, got '", path, "'"));
+absl::Status CheckFigureName(const std::string& path) {
+  if (absl::EndsWith(path, ".png") || absl::EndsWith(path, ".svg")) {
+    return absl::OkStatus();
   }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a figure's name must end in .png or .svg, got '", path, "'"));
+}
+
+absl::Status DrawFigure(const std::string& path, const Figure& figure) {
+  LIPSCHITZ_RETURN_IF_ERROR(CheckFigureName(path));
+  const bool is_png = absl::EndsWith(path, ".png");
   const size_t name = path.rfind('/') + 1;  // 0 without a folder
   const std::string temporary =
       absl::StrCat(path.substr(0, name), ".", path.substr(name), ".", getpid());

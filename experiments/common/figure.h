@@ -107,6 +107,9 @@ std::string ConstraintColour(const std::string& constraint);
 std::string GnuplotScript(const Figure& figure, const std::string& terminal,
                           const std::string& output);
 
+// InvalidArgument unless `path` ends in .png or .svg.
+absl::Status CheckFigureName(const std::string& path);
+
 // Into the file `path`, through a temporary name. InvalidArgument where the
 // name ends neither in .png nor in .svg; NotFound, with what to install, when
 // gnuplot is not there.

@@ -9,19 +9,6 @@
 namespace lipschitz::experiments {
 namespace {
 
-bool HasValues(const Json& variant, const Json& where) {
-  for (const auto& [key, wanted] : where.items()) {
-    const auto value = variant.find(key);
-    if (value == variant.end()) return false;
-    const bool fits =
-        wanted.is_array()
-            ? std::find(wanted.begin(), wanted.end(), *value) != wanted.end()
-            : *value == wanted;
-    if (!fits) return false;
-  }
-  return true;
-}
-
 bool IsLess(const VariantMean& a, const VariantMean& b) {
   return a.summary.mean < b.summary.mean;
 }
@@ -37,6 +24,19 @@ ClaimVerdict VerdictOf(const std::vector<Check>& checks) {
 }
 
 }  // namespace
+
+bool HasValues(const Json& variant, const Json& where) {
+  for (const auto& [key, wanted] : where.items()) {
+    const auto value = variant.find(key);
+    if (value == variant.end()) return false;
+    const bool fits =
+        wanted.is_array()
+            ? std::find(wanted.begin(), wanted.end(), *value) != wanted.end()
+            : *value == wanted;
+    if (!fits) return false;
+  }
+  return true;
+}
 
 void AddFinding(const std::string& claim, const std::string& figure,
                 const std::vector<Check>& checks,

@@ -31,6 +31,10 @@ struct VariantMean {
   Summary summary;
 };
 
+// Whether a variant has the values `where`; a list there means any of its
+// values.
+bool HasValues(const Json& variant, const Json& where);
+
 // `metric` of every variant that has the values `where`; a list there means any
 // of its values. Variants without an ok record that has the metric are left
 // out.

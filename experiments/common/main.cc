@@ -55,8 +55,8 @@ int RunExperiment(const Experiment& experiment,
   if (!result.ok()) return ReportError(result.status());
   if (result->interrupted) {
     display.Notice(absl::StrCat("stopped after ", result->records.size(),
-                                " of ", tasks.size(),
-                                " runs; the same command goes on from here"));
+                                " of ", tasks.size(), " runs; ",
+                                HowToGoOn(settings)));
     return kExitInterrupted;
   }
   std::fputs(experiment.MakeTable(result->records).ToMarkdown().c_str(),

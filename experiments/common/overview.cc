@@ -6,6 +6,7 @@
 #include <map>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/common/anchors.h"
@@ -14,9 +15,13 @@
 #include "experiments/common/settings.h"
 #include "experiments/common/table.h"
 #include "lipschitz/base/files.h"
+#include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
 namespace {
+
+// What every version of the page begins with.
+constexpr char kHeading[] = "# Results\n\nMade from the records in this folder";
 
 constexpr char kIntroduction[] =
     R"(# Results
@@ -237,9 +242,23 @@ std::string OverviewPage(
   return page;
 }
 
+absl::Status CheckOverviewPlace(const std::string& results_dir) {
+  const std::string path = results_dir + "/README.md";
+  const auto page = ReadFile(path);
+  if (absl::IsNotFound(page.status())) return absl::OkStatus();
+  if (!page.ok()) return page.status();
+  if (absl::StartsWith(*page, kHeading)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path,
+                   " is no report of these programs, and would be "
+                   "overwritten by one: move it away, or give another "
+                   "--results_dir"));
+}
+
 absl::Status WriteOverview(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir) {
+  LIPSCHITZ_RETURN_IF_ERROR(CheckOverviewPlace(results_dir));
   return WriteFileAtomically(results_dir + "/README.md",
                              OverviewPage(experiments, results_dir));
 }

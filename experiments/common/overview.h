@@ -17,7 +17,11 @@ std::string OverviewPage(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir);
 
-// RESULTS_DIR/README.md.
+// FailedPrecondition where RESULTS_DIR/README.md is there and is no such page:
+// it may be somebody's work.
+absl::Status CheckOverviewPlace(const std::string& results_dir);
+
+// RESULTS_DIR/README.md, after CheckOverviewPlace.
 absl::Status WriteOverview(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir);

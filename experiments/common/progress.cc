@@ -1,5 +1,6 @@
 #include "experiments/common/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,8 +15,29 @@ namespace {
 constexpr int kBarWidth = 24;
 constexpr double kBarSeconds = 0.2;
 constexpr double kLineSeconds = 10.0;
+constexpr size_t kUsualWidth = 80;
+
+// At most `width` characters, dots for what is left out.
+std::string Cut(const std::string& text, size_t width) {
+  constexpr size_t kDots = 3;
+  if (text.size() <= width) return text;
+  return width < kDots ? "" : text.substr(0, width - kDots) + "...";
+}
 
 }  // namespace
+
+size_t LineWidth(std::FILE* stream) {
+  winsize size = {};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return kUsualWidth - 1;
+  }
+  return size.ws_col - 1;
+}
+
+void ShowOverLine(std::FILE* stream, const std::string& text) {
+  std::fprintf(stream, "\r\033[K%s", text.substr(0, LineWidth(stream)).c_str());
+  std::fflush(stream);
+}
 
 std::string FormatDuration(double seconds) {
   const auto total = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
@@ -66,10 +88,18 @@ void ProgressDisplay::Step(const TrainingProgress& progress) {
     return;
   }
   const int full = static_cast<int>(std::lround(share * kBarWidth));
-  std::fprintf(stream_, "\r\033[K%s [%s%s] %s", Prefix().c_str(),
-               std::string(full, '#').c_str(),
-               std::string(kBarWidth - full, '.').c_str(), numbers.c_str());
-  std::fflush(stream_);
+  const std::string line =
+      absl::StrCat(Prefix(), " [", std::string(full, '#'),
+                   std::string(kBarWidth - full, '.'), "] ", numbers);
+  if (line.size() <= LineWidth(stream_)) {
+    ShowOverLine(stream_, line);
+  } else {
+    // The numbers say more than the bar, and than the end of a long name.
+    const size_t rest = numbers.size() + 2;
+    const size_t room =
+        LineWidth(stream_) > rest ? LineWidth(stream_) - rest : size_t{0};
+    ShowOverLine(stream_, absl::StrCat(Cut(Prefix(), room), ": ", numbers));
+  }
   bar_shown_ = true;
 }
 

@@ -10,6 +10,14 @@
 
 namespace lipschitz::experiments {
 
+// The longest line that a terminal does not break; 79 characters where `stream`
+// is none or does not say.
+size_t LineWidth(std::FILE* stream);
+
+// Shows `text` in place of the terminal's present line, cut to LineWidth: a
+// line that is broken could not be taken back.
+void ShowOverLine(std::FILE* stream, const std::string& text);
+
 // What is told of a plan while it runs.
 class RunObserver {
  public:

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/common/environment.h"
@@ -53,6 +54,12 @@ std::string Describe(const Experiment& experiment, const Record& record) {
   if (headline != record.metrics.end()) {
     absl::StrAppend(
         &text, absl::StrFormat("%s %.6g, ", headline->first, headline->second));
+  } else {
+    // A comparison of settings has these in its place.
+    for (const auto& [name, value] : record.metrics) {
+      if (!absl::StartsWith(name, "validation_")) continue;
+      absl::StrAppend(&text, absl::StrFormat("%s %.6g, ", name, value));
+    }
   }
   return absl::StrCat(text, absl::StrFormat("%.1f s", record.cost_seconds()));
 }
@@ -64,6 +71,7 @@ class Runner {
          LockPolicy policy)
       : settings_(settings),
         device_(std::move(device)),
+        environment_(DescribeEnvironment(device_)),
         observer_(observer),
         stop_requested_(stop_requested),
         policy_(policy) {}
@@ -179,7 +187,7 @@ class Runner {
     record.dataset = task.run.dataset;
     record.seed = task.seed;
     record.config = task.run.config;
-    record.environment = DescribeEnvironment(device_);
+    record.environment = environment_;
     record.run_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count();
@@ -207,6 +215,9 @@ class Runner {
 
   const CommonSettings& settings_;
   std::string device_;
+  // As it is at the beginning: a commit that is made while a run goes on is not
+  // the code that runs.
+  Json environment_;
   RunObserver& observer_;
   const std::function<bool()>& stop_requested_;
   LockPolicy policy_;

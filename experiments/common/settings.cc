@@ -70,6 +70,12 @@ CommonSettings SettingsOf(Preset preset) {
   return settings;
 }
 
+std::string HowToGoOn(const CommonSettings& settings) {
+  return settings.resume
+             ? "the same command goes on from here"
+             : "the same command without --resume=false goes on from here";
+}
+
 int PhysicalCores() {
   std::set<std::string> cores;
   std::error_code error;

@@ -50,6 +50,10 @@ struct CommonSettings {
 // The defaults, with a preset.
 CommonSettings SettingsOf(Preset preset);
 
+// What continues after a stop: "the same command goes on from here", or which
+// flag to leave out for that.
+std::string HowToGoOn(const CommonSettings& settings);
+
 // The number of cores of this machine, hyper-threads not counted; at least 1.
 int PhysicalCores();
 

@@ -69,8 +69,10 @@ std::vector<Finding> FunctionFittingExperiment::Findings(
       "On the line, GroupSort (groups of 4, orthonormal weights) fits every "
       "1-Lipschitz function within 0.01 (proven bound of the error).",
       "function_fitting_fits", found, &findings);
-  AddFinding("On the line, ReLU under the same constraint misses by 0.02.",
-             "function_fitting_fits", missed, &findings);
+  AddFinding(
+      "On the line, ReLU under the same constraint is off by at least "
+      "0.02 somewhere.",
+      "function_fitting_fits", missed, &findings);
 
   std::vector<Check> square;
   for (const auto& [function, constraint] :

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -200,16 +201,22 @@ Table MnistClassificationExperiment::MakeTable(
          SummariseMetric(group, "bound_as_trained")});
     AddCostCells(group, &table.rows.back());
   };
-  const ClassificationSettings order;
-  for (const std::string& constraint : order.constraints) {
-    for (const std::string& activation : order.activations) {
+  // In the order of the grid; what a user added to it comes last.
+  const ClassificationSettings grid;
+  std::set<const VariantRecords*> added;
+  for (const std::string& constraint : grid.constraints) {
+    for (const std::string& activation : grid.activations) {
       for (const VariantRecords& group : groups) {
         if (group.variant.at("constraint") == constraint &&
             group.variant.at("activation") == activation) {
           add(group);
+          added.insert(&group);
         }
       }
     }
+  }
+  for (const VariantRecords& group : groups) {
+    if (added.count(&group) == 0) add(group);
   }
   table.notes = {absl::StrCat(
       "Test error of the finished network (weights polished, constraints as in "

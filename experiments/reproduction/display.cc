@@ -1,6 +1,5 @@
 #include "experiments/reproduction/display.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,17 +13,8 @@ namespace lipschitz::experiments {
 namespace {
 
 constexpr int kBarWidth = 24;
-constexpr int kUsualWidth = 80;
 constexpr double kBarSeconds = 0.2;
 constexpr double kLineSeconds = 30.0;
-
-int TerminalWidth(std::FILE* stream) {
-  winsize size = {};
-  if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return kUsualWidth;
-  }
-  return size.ws_col;
-}
 
 std::string Bar(const PlanState& state) {
   const double share = static_cast<double>(state.ended) /
@@ -72,9 +62,7 @@ void PlanDisplay::Show(const PlanState& state) {
   }
   last_shown_ = now;
   if (bar) {
-    // A line that is broken could not be taken back.
-    std::fprintf(stream_, "\r\033[K%s",
-                 Bar(state).substr(0, TerminalWidth(stream_) - 1).c_str());
+    ShowOverLine(stream_, Bar(state));
     bar_shown_ = true;
   } else {
     std::fprintf(stream_, "%s\n", Describe(state).c_str());

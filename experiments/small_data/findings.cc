@@ -18,7 +18,8 @@ About SmallDataExperiment::Description() const {
       "constrained networks with MaxMin is compared with that of free ones and "
       "of dropout.",
       "All models share one number of steps and have the optimiser that suits "
-      "them, Adam the free ones, Muon the constrained ones; the authors' two "
+      "them, Adam the free ones and those for the ∞-norm, Muon the other "
+      "constrained ones; the authors' two "
       "configurations differ in the number of images. Their convolutions are "
       "divided by the factor that windows overlap by, which the authors leave "
       "out."};
@@ -56,10 +57,9 @@ std::vector<Finding> SmallDataExperiment::Findings(
     }
   }
   AddFinding(
-      "Constrained networks with MaxMin are better than the best free one or "
-      "one with dropout, by more than the larger standard deviation, with up "
-      "to "
-      "1000 images.",
+      "LeNets of orthogonal convolutions and orthonormal dense networks, with "
+      "MaxMin, are better than the best free one or one with dropout, by more "
+      "than the larger standard deviation, with up to 1000 images.",
       name(), better, &findings);
   return findings;
 }

@@ -6,6 +6,20 @@
 
 namespace lipschitz::experiments {
 
+namespace {
+
+// Those that did not stay finite are failed runs. Also where there is none.
+bool MostCollapsed(const std::vector<Record>& records, const char* kind) {
+  for (const VariantRecords& group : GroupByVariant(records)) {
+    if (!HasValues(group.variant, {{"kind", kind}})) continue;
+    const Summary collapsed = SummariseWithFailed(group, "collapsed");
+    return collapsed.count == 0 || collapsed.mean > 0.5;
+  }
+  return true;
+}
+
+}  // namespace
+
 About WganExperiment::Description() const {
   return {
       "A critic that is 1-Lipschitz by construction takes the place of the "
@@ -30,9 +44,8 @@ std::vector<Finding> WganExperiment::Findings(
       return MeanOf(part, {{"kind", kind}}, metric);
     };
     for (const char* other : {"wgan_gp", "wgan"}) {
-      const auto collapsed = mean(other, "collapsed");
       // Nothing to be as good as.
-      if (!collapsed.has_value() || collapsed->mean > 0.5) continue;
+      if (MostCollapsed(part, other)) continue;
       const auto compare = [&](const char* metric, const char* name,
                                int decimals, bool less_is_better) {
         const auto ours = mean("lwgan", metric);
@@ -51,7 +64,8 @@ std::vector<Finding> WganExperiment::Findings(
   }
   AddFinding(
       "A generator is trained as well by a critic of proven constant 1 as by "
-      "the gradient penalty and by clipping, where these do not collapse.",
+      "the gradient penalty and by clipping, where most seeds of these do not "
+      "collapse (their means are over all that stayed finite).",
       "wgan", checks, &findings);
   return findings;
 }

@@ -235,7 +235,7 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
          summary("frechet_distance"), summary("precision"), summary("recall"),
          summary("density"), summary("coverage"),
          of_gan(summary("critic_estimate")), of_gan(SummariseUpperBound(group)),
-         of_gan(seconds), of_gan(summary("collapsed"))});
+         of_gan(seconds), of_gan(SummariseWithFailed(group, "collapsed"))});
     AddCostCells(group, &table.rows.back());
   }
   table.notes = {

@@ -179,6 +179,9 @@ ActivationImpl::ActivationImpl(ActivationSpec spec, int64_t dim)
 }
 
 torch::Tensor ActivationImpl::forward(const torch::Tensor& x) {
+  TORCH_CHECK(x.dim() < 2 || (dim_ != 0 && dim_ != -x.dim()), "activation ",
+              spec_.Name(), " along dimension ", dim_, " of the shape ",
+              x.sizes(), " would mix examples");
   switch (spec_.kind) {
     case ActivationKind::kIdentity:
       return x;

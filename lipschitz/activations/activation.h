@@ -79,7 +79,9 @@ absl::StatusOr<ActivationSpec> ParseActivation(const std::string& name);
 std::vector<std::string> ActivationNames();
 
 // Applies an activation along one dimension: −1 for dense layers (batch,
-// width), 1 for images (N, C, H, W).
+// width), 1 for images (N, C, H, W). Forward is a c10::Error where that is the
+// first of several dimensions, the batch's: groups of values of different
+// examples would make the output for one depend on another.
 class ActivationImpl : public LayerImpl {
  public:
   explicit ActivationImpl(ActivationSpec spec, int64_t dim = -1);

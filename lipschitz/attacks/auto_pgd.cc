@@ -19,22 +19,6 @@ namespace {
 constexpr double kMomentum = 0.75;
 constexpr double kEnoughIncreases = 0.75;
 
-// The steps after which the step size is looked at: the fractions 0, 0.22, and
-// then intervals that shrink by 0.03 down to 0.06.
-std::vector<int64_t> Checkpoints(int64_t steps) {
-  std::vector<int64_t> checkpoints;
-  double before = 0.0;
-  double now = 0.22;
-  while (now <= 1.0) {
-    checkpoints.push_back(
-        static_cast<int64_t>(std::ceil(now * static_cast<double>(steps))));
-    const double next = now + std::max(now - before - 0.03, 0.06);
-    before = now;
-    now = next;
-  }
-  return checkpoints;
-}
-
 at::Tensor PerExample(const at::Tensor& values, const at::Tensor& x) {
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = values.size(0);
@@ -149,6 +133,24 @@ void Ascend(const AutoPgdOptions& options,
 
 }  // namespace
 
+std::vector<int64_t> AutoPgdCheckpoints(int64_t steps) {
+  std::vector<int64_t> checkpoints;
+  double before = 0.0;
+  double now = 0.22;
+  while (now <= 1.0) {
+    const auto step =
+        static_cast<int64_t>(std::ceil(now * static_cast<double>(steps)));
+    // Of few steps several fractions are the same one.
+    if (checkpoints.empty() || step > checkpoints.back()) {
+      checkpoints.push_back(step);
+    }
+    const double next = now + std::max(now - before - 0.03, 0.06);
+    before = now;
+    now = next;
+  }
+  return checkpoints;
+}
+
 absl::Status AutoPgdOptions::Validate() const {
   if (steps < 1 || restarts < 1) {
     return absl::InvalidArgumentError(
@@ -165,7 +167,7 @@ absl::StatusOr<AttackResult> AutoPgd(const Classifier& classifier,
                                      const AutoPgdOptions& options) {
   LIPSCHITZ_RETURN_IF_ERROR(options.Validate());
   const RandomSource random(options.seed);
-  const std::vector<int64_t> checkpoints = Checkpoints(options.steps);
+  const std::vector<int64_t> checkpoints = AutoPgdCheckpoints(options.steps);
   return AttackInBatches(
       classifier, x, labels, threat, options.batch_size, [&](Search& search) {
         for (int64_t i = 0; i < options.restarts && search.Start(); ++i) {

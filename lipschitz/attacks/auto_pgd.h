@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +22,11 @@ struct AutoPgdOptions {
 
   absl::Status Validate() const;
 };
+
+// The steps after which Auto-PGD of so many steps may halve its step size,
+// ascending: the fraction 0.22, and then intervals that shrink by 0.03 down to
+// 0.06.
+std::vector<int64_t> AutoPgdCheckpoints(int64_t steps);
 
 // Auto-PGD with its published constants (momentum 0.75, step 2 epsilon, halved
 // at checkpoints, where the search goes on from the best point). Source: F.

@@ -16,7 +16,11 @@ Float64Evaluation::Float64Evaluation(torch::nn::Module& module)
 }
 
 Float64Evaluation::~Float64Evaluation() {
-  for (auto& [tensor, data] : data_) tensor.set_data(data);
+  // Backwards, because a tensor that two layers share is there twice, the
+  // second time with its float64 data.
+  for (auto item = data_.rbegin(); item != data_.rend(); ++item) {
+    item->first.set_data(item->second);
+  }
 }
 
 }  // namespace lipschitz

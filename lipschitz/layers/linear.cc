@@ -52,6 +52,10 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == config_.in_features, "layer '",
               name(), "': the input's last dimension must be ",
               config_.in_features, ", got the shape ", x.sizes());
+  TORCH_CHECK(x.dim() <= 2, "layer '", name(), "': an input is one row, got ",
+              x.sizes(), "; flatten images, and make several rows of an ",
+              "example, each to be mapped by itself, examples of their own: ",
+              "x.flatten(0, -2)");
   const absl::StatusOr<torch::Tensor> constrained = ConstrainedWeight();
   TORCH_CHECK(constrained.ok(), std::string(constrained.status().message()));
   torch::Tensor y = constraint_->Apply(x, *constrained);

@@ -52,8 +52,11 @@ class LinearImpl : public LayerImpl {
  public:
   explicit LinearImpl(LinearConfig config);
 
-  // x: (..., in_features) → (..., out_features). A c10::Error that names the
-  // layer when the shape does not fit or the weight cannot be constrained.
+  // x: (n, in_features) → (n, out_features), or one example without the n. A
+  // c10::Error that names the layer when the shape does not fit or the weight
+  // cannot be constrained. An example is one row: for several of them, which a
+  // later layer may put together, the bounds between different norms would be
+  // larger.
   torch::Tensor forward(const torch::Tensor& x) override;
 
   // For the constrained weight as it is used in evaluation.

@@ -165,7 +165,12 @@ absl::StatusOr<TrainingState> LoadCheckpoint(const std::string& path,
         std::vector<at::Generator> generators = DefaultGenerators();
         for (size_t i = 0; i < generators.size(); ++i) {
           torch::Tensor generator_state;
-          archive.read(GeneratorName(i), generator_state, /*is_buffer=*/true);
+          // None of a device that the process which wrote it did not see, and
+          // did not draw from.
+          if (!archive.try_read(GeneratorName(i), generator_state,
+                                /*is_buffer=*/true)) {
+            continue;
+          }
           const std::lock_guard<std::mutex> lock(generators[i].mutex());
           generators[i].set_state(generator_state);
         }

@@ -4,6 +4,7 @@
 #include <lemon/network_simplex.h>
 #include <lemon/static_graph.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -61,17 +62,27 @@ class Supplies {
 };
 
 // Whole numbers in the proportions of `weights`, of sum kMassSteps; none is off
-// by more than 1.
+// by more than 1, none is negative, and what has no weight has no mass.
 std::vector<int64_t> WholeMasses(const at::Tensor& weights) {
   const auto* weight = weights.data_ptr<double>();
   std::vector<int64_t> masses(weights.numel());
-  double sum = 0.0;
-  int64_t before = 0;
+  size_t last = 0;
   for (size_t i = 0; i < masses.size(); ++i) {
-    sum += weight[i];
-    const bool last = i + 1 == masses.size();
-    const auto so_far =
-        static_cast<int64_t>(std::llround((last ? 1.0 : sum) * kMassSteps));
+    if (weight[i] > 0.0) last = i;
+  }
+  // The partial sums of many rounded weights drift: added up with their
+  // rounding errors (Kahan, "Further remarks on reducing truncation errors",
+  // 1965) they do not.
+  double sum = 0.0;
+  double error = 0.0;
+  int64_t before = 0;
+  for (size_t i = 0; i <= last; ++i) {
+    const double term = weight[i] - error;
+    const double next = sum + term;
+    error = (next - sum) - term;
+    sum = next;
+    const auto so_far = static_cast<int64_t>(
+        std::llround((i == last ? 1.0 : std::min(sum, 1.0)) * kMassSteps));
     masses[i] = so_far - before;
     before = so_far;
   }

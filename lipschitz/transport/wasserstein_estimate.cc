@@ -198,8 +198,7 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
   const TwoSamples held_out =
       IsEmpty(test) ? TwoSamples{of_p.test, of_q.test} : test;
   source.held_out = !IsEmpty(held_out);
-  source.test =
-      source.held_out ? source.standardisation.Apply(held_out) : training;
+  source.test = source.standardisation.Apply(source.held_out ? held_out : all);
   LIPSCHITZ_ASSIGN_OR_RETURN(
       const auto batch_p, BatchesOf(training.p, config.batch_size,
                                     StreamSeed(config.seed, kTrainingStream)));
@@ -227,6 +226,12 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
             "statement about the samples alone"));
       }
     }
+  }
+  if (config.patience > 0 && IsEmpty(source.validation)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a patience of ", config.patience,
+        " needs validation samples to lose it over: give a validation share, "
+        "or leave the patience out"));
   }
   NetworkConfig network = config.network;
   if (auto* mlp = std::get_if<MlpConfig>(&network);

@@ -61,7 +61,8 @@ struct WassersteinConfig {
   // Shares of fixed samples: those that choose among the critics that the
   // training passes through (0: the last one it is), and those that the result
   // is estimated on. With test_share 0 the result is about the samples
-  // themselves, all of which train: at most their exact W1.
+  // themselves, all of them, those that trained and chose too: at most their
+  // exact W1.
   double validation_share = 0.0;
   double test_share = 0.0;
   // The same of samplers, in fresh samples of each side.

@@ -66,6 +66,24 @@ TEST(CommittedResults, EveryFileIsWhatTheRecordsGive) {
             names(results + "/figures"));
 }
 
+// Of the images that were attacked, none falls that is proven.
+TEST(CommittedResults, NoAttackGetsBelowWhatIsProven) {
+  int compared = 0;
+  for (const Record& record : Committed("mnist_robustness")) {
+    for (const auto& [name, proven] : record.metrics) {
+      const std::string prefix = "certified_attacked_";
+      if (name.rfind(prefix, 0) != 0) continue;
+      const std::string radius = name.substr(prefix.size());
+      for (const char* attack : {"fgsm_", "pgd_", "auto_pgd_"}) {
+        EXPECT_LE(proven, record.metrics.at(attack + radius))
+            << record.slug << " " << attack << radius;
+        ++compared;
+      }
+    }
+  }
+  EXPECT_GT(compared, 500);
+}
+
 // What every preset is held to; older records do not say.
 TEST(CommittedResults, NoRunTookMoreThanTwoGibibytes) {
   int known = 0;

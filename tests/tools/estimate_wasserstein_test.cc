@@ -361,6 +361,26 @@ TEST_F(Program, EveryGroundNormIsItsOwn) {
   }
 }
 
+// Distances of very different sizes: the solver's whole numbers say little of
+// the small ones, and the table says how much.
+TEST_F(Program, TheExactValueHasItsGap) {
+  const std::string p =
+      WriteArray("p.npy", Matrix({{0, 0}, {1e-4, 0}, {1e9, 0}}));
+  const std::string q =
+      WriteArray("q.npy", Matrix({{1e-4, 0}, {4e-4, 0}, {1e9, 0}}));
+  const ProcessResult run =
+      Run(p, q, {"--exact", "--test_share=0", "--validation_share=0"});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  const std::string row = Row(run.standard_output, "exact W1 of all samples");
+  double lower = 0.0;
+  double upper = 0.0;
+  ASSERT_EQ(std::sscanf(row.c_str(), "between %lf and %lf", &lower, &upper), 2)
+      << row;
+  // (0 → 1e-4, 1e-4 → 4e-4) / 3.
+  EXPECT_LE(lower, 4e-4 / 3);
+  EXPECT_GE(upper, 4e-4 / 3);
+}
+
 TEST_F(Program, IsInTheUnitsOfTheSamples) {
   const torch::Tensor samples = Normal(200, 2, 1);
   const auto run = [&](double unit, const std::string& scale) {

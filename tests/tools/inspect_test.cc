@@ -100,8 +100,9 @@ double Number(const std::string& text) {
 TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
   const auto report = MakeInspection(Settings());
   ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_NE(report->find("dataset: noise"), std::string::npos);
-  EXPECT_NE(report->find("inputs: 40 of " + Path("x.npy")), std::string::npos);
+  EXPECT_NE(report->text.find("dataset: noise"), std::string::npos);
+  EXPECT_NE(report->text.find("inputs: 40 of " + Path("x.npy")),
+            std::string::npos);
 
   auto model = LoadModel(Path("m.lip"));
   LayerImpl& network = *model->network;
@@ -109,7 +110,7 @@ TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
       network, images_, network.forward(images_).detach().argmax(1));
   const auto statistics = CollectActivationStatistics(network, images_);
   // linear1: K l2, K linf, sigma min, max, gradient mean, min, max.
-  const Cells linear = Line(*report, "linear1");
+  const Cells linear = Line(report->text, "linear1");
   ASSERT_EQ(linear.size(), 8u);
   const double share = std::cbrt(3.0);
   EXPECT_NEAR(Number(linear[1]), share, 1e-4);
@@ -121,7 +122,7 @@ TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
   EXPECT_NEAR(Number(linear[6]), (*gradients)[1].min, 1e-3);
   EXPECT_NEAR(Number(linear[7]), (*gradients)[1].max, 1e-3);
   // activation1: K l2, K linf, gradient mean, min, max, active.
-  const Cells activation = Line(*report, "activation1");
+  const Cells activation = Line(report->text, "activation1");
   ASSERT_EQ(activation.size(), 7u);
   EXPECT_EQ(activation[1], "1");
   EXPECT_NEAR(Number(activation[6]),
@@ -132,7 +133,7 @@ TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
     options.output_norm = norm;
     options.steps = 5;
     const auto measured = MeasureTightness(network, images_, options);
-    const Cells line = Line(*report, NormName(norm));
+    const Cells line = Line(report->text, NormName(norm));
     ASSERT_EQ(line.size(), 6u);
     EXPECT_GE(Number(line[1]), measured->proven);
     EXPECT_NEAR(Number(line[1]) / measured->proven, 1, 1e-8);
@@ -148,7 +149,8 @@ TEST_F(Inspection, PrintsWhatTheLibraryMeasures) {
   for (const auto& [name, index] :
        {std::pair("largest", 0), std::pair("median", 1),
         std::pair("least", 2)}) {
-    const Cells line = Line(*report, std::string(name) + " singular value");
+    const Cells line =
+        Line(report->text, std::string(name) + " singular value");
     ASSERT_EQ(line.size(), 6u);
     const at::Tensor column = jacobian->values.select(1, index);
     EXPECT_NEAR(Number(line[3]), column.min().item<double>(), 1e-3);
@@ -173,7 +175,7 @@ TEST_F(Inspection, CountsUnitsThatAreNeverOrAlwaysActive) {
   ASSERT_TRUE(SaveModel(Path("m.lip"), config_, *network, {}).ok());
   const auto report = MakeInspection(Settings());
   ASSERT_TRUE(report.ok()) << report.status();
-  const Cells line = Line(*report, "activation1");
+  const Cells line = Line(report->text, "activation1");
   ASSERT_EQ(line.size(), 9u);
   EXPECT_EQ(Number(line[7]), 3.0 / 8);
   EXPECT_EQ(Number(line[8]), 1.0 / 8);
@@ -185,12 +187,13 @@ TEST_F(Inspection, RandomInputsAreInTheStatedRange) {
   settings.inputs = 20;
   auto report = MakeInspection(settings);
   ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_NE(report->find("inputs: 20 random, uniform in [0, 1]"),
+  EXPECT_NE(report->text.find("inputs: 20 random, uniform in [0, 1]"),
             std::string::npos);
   Save({{"input_range", "-2.5,4"}});
   report = MakeInspection(settings);
   ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_NE(report->find("20 random, uniform in [-2.5, 4]"), std::string::npos);
+  EXPECT_NE(report->text.find("20 random, uniform in [-2.5, 4]"),
+            std::string::npos);
   for (const std::string range : {"", "1", "2,1", "a,b", "0,inf", "0,1,2"}) {
     Save({{"input_range", range}});
     EXPECT_TRUE(FailsWith(MakeInspection(settings),
@@ -212,7 +215,7 @@ TEST_F(Inspection, OfAPlaneIsExactToo) {
   const auto report = MakeInspection(settings);
   ASSERT_TRUE(report.ok()) << report.status();
   for (const std::string norm : {"l2", "linf"}) {
-    const Cells line = Line(*report, norm);
+    const Cells line = Line(report->text, norm);
     ASSERT_EQ(line.size(), 7u);
     EXPECT_LE(Number(line[2]), Number(line[6]) * 1.001);
     EXPECT_LE(Number(line[6]), Number(line[1]));
@@ -332,7 +335,7 @@ TEST_F(Inspection, ProgramPrintsTheReport) {
   const ProcessResult done =
       run({"--model=m.lip", "--images=x.npy", "--steps=5"});
   ASSERT_EQ(done.exit_status, 0) << done.standard_error;
-  EXPECT_EQ(done.standard_output, *MakeInspection(Settings()));
+  EXPECT_EQ(done.standard_output, MakeInspection(Settings())->text);
   // Beside the table, which stays the same.
   const ProcessResult drawn = run(
       {"--model=m.lip", "--images=x.npy", "--steps=5", "--figure=seen.svg"});
@@ -355,6 +358,13 @@ TEST_F(Inspection, ProgramPrintsTheReport) {
     EXPECT_EQ(failed.exit_status, 2) << failed.standard_error;
     EXPECT_EQ(failed.standard_output, "");
   }
+  // What was measured is not lost with the figure.
+  const ProcessResult undrawn = run({"--model=m.lip", "--images=x.npy",
+                                     "--steps=5", "--figure=x.npy/seen.svg"});
+  EXPECT_EQ(undrawn.exit_status, 1) << undrawn.standard_error;
+  EXPECT_EQ(undrawn.standard_output, done.standard_output);
+  EXPECT_NE(undrawn.standard_error.find("x.npy"), std::string::npos)
+      << undrawn.standard_error;
   const ProcessResult help = run({"--help"});
   EXPECT_EQ(help.exit_status, 0);
   EXPECT_NE(help.standard_output.find("-model"), std::string::npos);

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -19,13 +18,6 @@
 
 namespace lipschitz::tools {
 namespace {
-
-// The shortest text that reads back as the same number.
-std::string Exact(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof(text), value).ptr;
-  return std::string(text, end);
-}
 
 std::string Csv(const Certificates& certificates, bool labelled,
                 double radius) {
@@ -67,18 +59,19 @@ std::string Summary(const ReportSettings& settings, const SavedModel& model,
       "\narithmetic: ", ArithmeticName(certificates.arithmetic), "\n");
   if (labelled) {
     absl::StrAppend(&text, "accuracy: ",
-                    (certificates.predicted == certificates.labels)
-                        .to(at::kDouble)
-                        .mean()
-                        .item<double>(),
+                    Exact((certificates.predicted == certificates.labels)
+                              .to(at::kDouble)
+                              .mean()
+                              .item<double>()),
                     "\n");
   }
   if (settings.radius > 0.0) {
-    absl::StrAppend(
-        &text, labelled ? "certified accuracy" : "predictions certified",
-        " at ", norm, " radius ", settings.radius, ": ",
-        CertifiedAccuracy(certificates.pairwise_radius, {settings.radius})[0],
-        "\n");
+    absl::StrAppend(&text,
+                    labelled ? "certified accuracy" : "predictions certified",
+                    " at ", norm, " radius ", Exact(settings.radius), ": ",
+                    Exact(CertifiedAccuracy(certificates.pairwise_radius,
+                                            {settings.radius})[0]),
+                    "\n");
   }
   return text;
 }

@@ -63,8 +63,17 @@ std::string PercentText(double share) {
 }
 
 std::string IntervalText(const WassersteinEstimate& estimate) {
-  return absl::StrCat(NineDigits(estimate.lower), " to ",
-                      NineDigits(estimate.upper));
+  return absl::StrCat(NineDigitsDown(estimate.lower), " to ",
+                      NineDigitsUp(estimate.upper));
+}
+
+// Where the distances between the samples are of very different sizes, the
+// solver's whole numbers leave a gap.
+std::string ExactText(const ExactDistance& exact) {
+  constexpr double kNegligible = 1e-9;
+  if (exact.gap <= kNegligible * exact.value) return NineDigits(exact.value);
+  return absl::StrCat("between ", NineDigitsDown(exact.value), " and ",
+                      NineDigitsUp(exact.value + exact.gap));
 }
 
 Json ConfigJson(const WassersteinConfig& config) {
@@ -100,7 +109,7 @@ Json ExactJson(const Report& report) {
 std::string EstimateText(const Report& report) {
   const WassersteinEstimate& estimate = report.estimate;
   const std::string value =
-      absl::StrCat("at least ", NineDigits(estimate.estimate.value));
+      absl::StrCat("at least ", NineDigitsDown(estimate.estimate.value));
   if (!estimate.held_out) return value + " on these samples";
   return absl::StrCat(value, " on the held-out samples; ",
                       PercentText(report.config.confidence), " interval ",
@@ -117,7 +126,7 @@ std::string ReportTable(const Report& report) {
   };
   add(estimate.held_out ? "certified lower bound (held-out samples)"
                         : "certified lower bound (of the samples themselves)",
-      NineDigits(estimate.estimate.value));
+      NineDigitsDown(estimate.estimate.value));
   if (estimate.held_out) {
     add(PercentText(confidence) + " interval", IntervalText(estimate));
     table.notes.push_back(absl::StrCat(
@@ -140,9 +149,9 @@ std::string ReportTable(const Report& report) {
   add(absl::StrCat("K, proven (", NormName(report.config.ground_norm), ")"),
       NineDigitsUp(estimate.estimate.lipschitz_constant));
   if (report.exact.has_value()) {
-    add("exact W1 of all samples", NineDigits(report.exact->value));
+    add("exact W1 of all samples", ExactText(*report.exact));
     add("the critic's lower bound on it",
-        NineDigits(report.exact->critic_bound));
+        NineDigitsDown(report.exact->critic_bound));
   } else if (!report.exact_status.ok()) {
     add("exact W1 of all samples", "not solved");
   }
@@ -170,7 +179,9 @@ std::string ReportJson(const Report& report) {
   json["ground_norm"] = NormName(report.config.ground_norm);
   json["lower_bound"] = estimate.estimate.value;
   json["held_out"] = estimate.held_out;
-  json["standard_error"] = estimate.estimate.standard_error;
+  json["standard_error"] = estimate.held_out
+                               ? Json(estimate.estimate.standard_error)
+                               : Json(nullptr);
   json["confidence"] = report.config.confidence;
   json["interval"] = estimate.held_out ? Json({estimate.lower, estimate.upper})
                                        : Json(nullptr);

@@ -43,8 +43,9 @@ int Main() {
   if (!FLAGS_figure.empty()) settings.figure = UserPath(FLAGS_figure);
   const auto report = MakeInspection(settings);
   if (!report.ok()) return ReportBadInput(report.status());
-  const absl::Status written = PrintResult(*report);
-  return written.ok() ? experiments::kExitDone : ReportFailure(written);
+  absl::Status complete = PrintResult(report->text);
+  complete.Update(report->figure);
+  return complete.ok() ? experiments::kExitDone : ReportFailure(complete);
 }
 
 }  // namespace

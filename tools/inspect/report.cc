@@ -267,11 +267,14 @@ absl::StatusOr<std::string> NetworkTable(LayerImpl& network,
 
 }  // namespace
 
-absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings) {
+absl::StatusOr<Inspection> MakeInspection(const InspectSettings& settings) {
   if (settings.inputs < 1 || settings.steps < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("inputs must be at least 1 and steps not negative, got ",
                      settings.inputs, " and ", settings.steps));
+  }
+  if (!settings.figure.empty()) {
+    LIPSCHITZ_RETURN_IF_ERROR(experiments::CheckFigureName(settings.figure));
   }
   LIPSCHITZ_ASSIGN_OR_RETURN(SavedModel model, LoadModel(settings.model));
   LayerImpl& network = *model.network;
@@ -292,13 +295,14 @@ absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings) {
   if (!whole.ok()) return WithContext(whole.status(), settings.model);
   absl::StrAppend(&text, *layers, "\n", JacobianTable(measured->jacobian), "\n",
                   *whole);
+  Inspection inspection = {std::move(text), absl::OkStatus()};
   if (!settings.figure.empty()) {
     const size_t name = settings.model.rfind('/') + 1;
-    LIPSCHITZ_RETURN_IF_ERROR(experiments::DrawFigure(
+    inspection.figure = experiments::DrawFigure(
         settings.figure,
-        InspectionFigure(settings.model.substr(name), *measured)));
+        InspectionFigure(settings.model.substr(name), *measured));
   }
-  return text;
+  return inspection;
 }
 
 }  // namespace lipschitz::tools

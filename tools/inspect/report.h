@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace lipschitz::tools {
@@ -44,7 +45,15 @@ struct InspectSettings {
 // network's proven constant, the lower bound found by search
 // (LipschitzLowerBound), their ratio, and the least and median of the bounds
 // found around each input; for networks of one or two inputs the constant
-// itself. Then the figure is drawn. Errors name the file or the layer at fault.
-absl::StatusOr<std::string> MakeInspection(const InspectSettings& settings);
+// itself.
+struct Inspection {
+  std::string text;
+  // Why there is no figure, where one was asked for and could not be drawn.
+  absl::Status figure;
+};
+
+// Errors name the file or the layer at fault. A figure's name that ends in
+// neither .png nor .svg is one before anything is measured.
+absl::StatusOr<Inspection> MakeInspection(const InspectSettings& settings);
 
 }  // namespace lipschitz::tools

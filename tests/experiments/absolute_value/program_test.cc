@@ -339,5 +339,33 @@ TEST(Tables, AreByteIdenticalWhenMadeAgainFromTheRecords) {
   }
 }
 
+// No report of nothing, none over somebody's page, and no flag without effect.
+TEST(Tables, RefuseWhatCannotBeMeant) {
+  const std::string empty = NewFolder("empty");
+  const std::string project = NewFolder("project");
+  std::filesystem::create_directory(project + "/records");
+  std::ofstream(project + "/README.md") << "# My project\n";
+  const std::string records = NewFolder("records");
+  std::filesystem::create_directory(records + "/records");
+  struct Case {
+    std::vector<std::string> flags;
+    std::string says;
+  };
+  for (const Case& bad :
+       {Case{{"--results_dir=" + empty}, "there are no records"},
+        Case{{"--results_dir=" + empty + "/missing"}, "there are no records"},
+        Case{{"--results_dir=" + project}, "README.md"},
+        Case{{"--results_dir=" + records, "--preset=paper"}, "--preset"}}) {
+    std::vector<std::string> command = {DataFile("results/tables")};
+    command.insert(command.end(), bad.flags.begin(), bad.flags.end());
+    const ProcessResult run = RunProcess(command);
+    EXPECT_EQ(run.exit_status, 2) << bad.flags[0];
+    EXPECT_TRUE(Contains(run.standard_error, bad.says)) << run.standard_error;
+  }
+  EXPECT_EQ(ReadText(project + "/README.md"), "# My project\n");
+  EXPECT_FALSE(std::filesystem::exists(empty + "/missing"));
+  EXPECT_TRUE(std::filesystem::is_empty(empty));
+}
+
 }  // namespace
 }  // namespace lipschitz

@@ -26,12 +26,13 @@ constexpr char kHeader[] =
     "id,experiment,dataset,norm,radius,model,metric,value,spread,seeds,kind,"
     "source\n";
 
-// Answers every anchor about "accuracy" with "score".
+// Answers every anchor about "accuracy" or "pgd_accuracy" with "score".
 class ScoredExperiment : public FakeExperiment {
  public:
   std::optional<std::string> MetricFor(const Anchor& anchor,
                                        const Record& record) const override {
-    if (anchor.metric != "accuracy" || record.dataset != anchor.dataset) {
+    if ((anchor.metric != "accuracy" && anchor.metric != "pgd_accuracy") ||
+        record.dataset != anchor.dataset) {
       return std::nullopt;
     }
     return "score";
@@ -141,6 +142,17 @@ TEST(AnchorTable, ComparesWithExactAnswersAsAShare) {
       AnchorTable(experiment, {anchor}, {Scored("a", "quick", 1.5, 0)});
   ASSERT_EQ(table.rows.size(), 1u);
   EXPECT_EQ(TextAt(table, 0, "verdict"), "75.00 % of it");
+}
+
+// A weaker attack leaves more standing.
+TEST(AnchorTable, DoesNotJudgeWhatAnAttackLeaves) {
+  const ScoredExperiment experiment;
+  Anchor anchor = Published(0.5, std::nullopt);
+  anchor.metric = "pgd_accuracy";
+  const Table table =
+      AnchorTable(experiment, {anchor}, {Scored("a", "quick", 0.9, 0)});
+  ASSERT_EQ(table.rows.size(), 1u);
+  EXPECT_EQ(TextAt(table, 0, "verdict"), kNoVerdict);
 }
 
 TEST(AnchorTable, LeavesOutWhatHasNoCounterpart) {

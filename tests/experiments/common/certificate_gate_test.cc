@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -150,6 +151,29 @@ TEST_P(CertificateGateTest, ACounterexampleThatCannotBeKeptStillFails) {
 INSTANTIATE_TEST_SUITE_P(Norms, CertificateGateTest,
                          ::testing::Values(Norm::kL2, Norm::kLinf),
                          [](const auto& norm) { return NormName(norm.param); });
+
+Record Gated(const std::string& status, double broken, double attacked) {
+  Record record;
+  record.status = status;
+  record.metrics = {{"gate_broken", broken}, {"gate_attacked", attacked}};
+  return record;
+}
+
+// A run in which a certificate broke is a failed one: without those the cell
+// could only say that none did.
+TEST(GateCellTest, CountsFailedRunsToo) {
+  std::vector<Record> records = {Gated("ok", 0, 900), Gated("failed", 3, 800),
+                                 Gated("ok", 0, 100)};
+  EXPECT_EQ(std::get<std::string>(GateCell(GroupByVariant(records).at(0))),
+            "3 of 1800");
+  // One that failed before it came to the gate.
+  records[1].metrics.clear();
+  EXPECT_EQ(std::get<std::string>(GateCell(GroupByVariant(records).at(0))),
+            "0 of 1000");
+  for (Record& record : records) record.metrics.clear();
+  EXPECT_EQ(std::get<std::string>(GateCell(GroupByVariant(records).at(0))),
+            "–");
+}
 
 }  // namespace
 }  // namespace lipschitz::experiments

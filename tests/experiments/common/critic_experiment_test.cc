@@ -154,6 +154,12 @@ TEST(CriticExperiment, SettingsThatMakeNoSenseAreErrors) {
   EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
                         absl::StatusCode::kInvalidArgument,
                         {"--problem", "two_points has one problem"}));
+  // MaxMin takes pairs.
+  settings = {};
+  settings.hidden = std::vector<int64_t>{7};
+  EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),
+                        absl::StatusCode::kInvalidArgument,
+                        {"hidden layer 1", "7"}));
   settings = {};
   settings.steps = -1;
   EXPECT_TRUE(FailsWith(TwoPoints(settings).Plan(Quick()),

@@ -140,6 +140,20 @@ TEST(GroupByVariantTest, FailedRecordsAreCountedOnly) {
   EXPECT_EQ(groups[1].failed.size(), 1u);
 }
 
+TEST(SummariseTest, FailedRecordsCountWhereThatIsAskedFor) {
+  std::vector<Record> records = {Failed(MakeRecord("a", "quick", 0, 1)),
+                                 MakeRecord("a", "quick", 1, 2),
+                                 Failed(MakeRecord("a", "quick", 2, 3))};
+  for (Record& record : records) record.metrics.clear();
+  records[0].metrics["collapsed"] = 1.0;
+  records[1].metrics["collapsed"] = 0.0;
+  const auto groups = GroupByVariant(records);
+  const Summary all = SummariseWithFailed(groups.at(0), "collapsed");
+  EXPECT_EQ(all.count, 2);
+  EXPECT_EQ(all.mean, 0.5);
+  EXPECT_EQ(SummariseMetric(groups.at(0), "collapsed").mean, 0.0);
+}
+
 TEST(GroupByVariantTest, PresetsAreApart) {
   const std::vector<Record> records = {MakeRecord("a", "quick", 0, 1),
                                        MakeRecord("a", "paper", 0, 2),

@@ -42,6 +42,18 @@ TEST(LoadImages, LooksIntoTheGivenFolderFirst) {
   EXPECT_EQ((*elsewhere)->train.size(), 40);
 }
 
+// As the user means it: bazel run starts programs elsewhere.
+TEST(LoadImages, TheEnvironmentsFolderMayBeRelative) {
+  const std::string parent = NewFolder("parent");
+  SyntheticMnist(parent + "/data", 30, 10);
+  ASSERT_EQ(setenv("LIPSCHITZ_DATA_DIR", "data", /*overwrite=*/1), 0);
+  ASSERT_EQ(setenv("BUILD_WORKING_DIRECTORY", parent.c_str(), 1), 0);
+  const auto images = LoadImages(Of(""));
+  unsetenv("BUILD_WORKING_DIRECTORY");
+  ASSERT_TRUE(images.ok()) << images.status();
+  EXPECT_EQ((*images)->train.size(), 30);
+}
+
 // A mistyped folder is not passed over in silence for the environment's.
 TEST(LoadImages, RefusesAFolderThatIsNone) {
   const std::string data = SyntheticMnist(NewFolder("data"), 30, 10);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/finding.h"
 #include "experiments/common/record.h"
@@ -13,10 +14,12 @@
 #include "gtest/gtest.h"
 #include "lipschitz/base/files.h"
 #include "tests/experiments/common/fake_experiment.h"
+#include "tests/testing/status.h"
 
 namespace lipschitz::experiments {
 namespace {
 
+using ::lipschitz::testing::FailsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -113,6 +116,24 @@ TEST(Overview, IsWrittenWhole) {
   ASSERT_TRUE(WriteOverview(experiments, Folder()).ok());
   EXPECT_EQ(*ReadFile(Folder() + "/README.md"),
             OverviewPage(experiments, Folder()));
+  // And again over itself.
+  EXPECT_TRUE(WriteOverview(experiments, Folder()).ok());
+}
+
+// --results_dir=. in somebody's project.
+TEST(Overview, IsNotWrittenOverAnotherPage) {
+  WriteScore(0.75);
+  std::vector<std::unique_ptr<Experiment>> experiments;
+  experiments.push_back(std::make_unique<Claiming>());
+  const std::string path = Folder() + "/README.md";
+  for (const std::string page : {"# My project\n", "", "# Results\n"}) {
+    ASSERT_TRUE(WriteFileAtomically(path, page).ok());
+    EXPECT_TRUE(FailsWith(WriteOverview(experiments, Folder()),
+                          absl::StatusCode::kFailedPrecondition,
+                          {path, "--results_dir"}));
+    EXPECT_EQ(*ReadFile(path), page);
+  }
+  ASSERT_TRUE(std::filesystem::remove(path));
 }
 
 }  // namespace

@@ -103,20 +103,20 @@ TEST(ProgressLinesTest, AFileGetsLinesByItself) {
 TEST(ProgressBarTest, IsDrawnOverAndClearedInTheEnd) {
   Screen screen;
   ProgressDisplay display(ProgressMode::kBar, screen.stream());
-  display.BeginRun(1, 2, "maxmin");
+  display.BeginRun(1, 2, "run");
   display.Step({1, 4, 0, 1.0, 0.5});
   EXPECT_EQ(screen.Text(), "");
   WaitForTheBar();
   display.Step({1, 4, 0, 1.0, 0.5});
   const std::string bar = screen.Text();
-  EXPECT_THAT(bar, StartsWith("\r\033[K[1/2] maxmin [######..................]"
+  EXPECT_THAT(bar, StartsWith("\r\033[K[1/2] run [######..................]"
                               " step 1/4"));
   EXPECT_THAT(bar, Not(HasSubstr("\n")));
   // Not again so soon.
   display.Step({2, 4, 0, 2.0, 0.5});
   EXPECT_EQ(screen.Text(), bar);
   display.EndRun("done");
-  EXPECT_EQ(screen.Text(), bar + "\r\033[K[1/2] maxmin: done\n");
+  EXPECT_EQ(screen.Text(), bar + "\r\033[K[1/2] run: done\n");
 }
 
 TEST(ProgressBarTest, IsFullAtTheEnd) {
@@ -152,6 +152,18 @@ TEST(ProgressBarTest, RateAndTimeLeftAreThoseOfThisProcess) {
   EXPECT_THAT(
       screen.Text(),
       EndsWith("step 110/300, 2.0 steps/s, 1 min 35 s left, loss 0.125"));
+}
+
+// A line that the terminal breaks could not be drawn over.
+TEST(ProgressBarTest, IsLeftOutWhereTheLineWouldBeTooLong) {
+  Screen screen;
+  ProgressDisplay display(ProgressMode::kBar, screen.stream());
+  display.BeginRun(1, 1, "mnist l2 stiefel_maxmin, seed 0");
+  WaitForTheBar();
+  display.Step({1, 4, 0, 1.0, 0.5});
+  EXPECT_EQ(screen.Text(),
+            "\r\033[K[1/1] mnist l2 stiefel_maxmin, se...: step 1/4, 1.0 "
+            "steps/s, 3 s left, loss 0.5");
 }
 
 TEST(ProgressNoneTest, ShowsNoticesOnly) {

@@ -31,6 +31,14 @@ TEST(SettingsTest, PresetNamesParseBack) {
   EXPECT_EQ(PresetName(Preset::kPaper), "paper");
 }
 
+TEST(SettingsTest, WithoutResumeTheSameCommandWouldStartAnew) {
+  CommonSettings settings;
+  EXPECT_EQ(HowToGoOn(settings), "the same command goes on from here");
+  settings.resume = false;
+  EXPECT_EQ(HowToGoOn(settings),
+            "the same command without --resume=false goes on from here");
+}
+
 TEST(SettingsTest, UnknownPresetIsAnErrorThatListsTheKnown) {
   for (const char* name : {"fast", "", "Quick", "quick "}) {
     EXPECT_TRUE(

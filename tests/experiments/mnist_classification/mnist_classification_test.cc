@@ -17,6 +17,7 @@ using testing::NewFolder;
 using testing::ProcessResult;
 using testing::ReadJson;
 using testing::ReadRecordFiles;
+using testing::ReadText;
 using testing::RunSmokeOnMnist;
 using testing::SyntheticMnist;
 using Json = nlohmann::ordered_json;
@@ -66,6 +67,40 @@ TEST(MnistClassification, TheSameSeedGivesTheSameMetrics) {
   }
   EXPECT_TRUE(metrics[0].is_object());
   EXPECT_EQ(metrics[0], metrics[1]);
+}
+
+// The library has more constraints and activations than the grid.
+TEST(MnistClassification, WhatIsNotInTheGridHasARowToo) {
+  const std::string data = SyntheticMnist(NewFolder("data"), 300, 50);
+  const std::string results = NewFolder("results");
+  const ProcessResult run =
+      RunProgram({"--activation=abs,relu", "--constraint=bjorck",
+                  "--data_dir=" + data, "--results_dir=" + results});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  for (const std::string& text :
+       {run.standard_output,
+        ReadText(results + "/tables/mnist_classification_smoke.md")}) {
+    EXPECT_NE(text.find("| bjorck     | abs "), std::string::npos) << text;
+    EXPECT_NE(text.find("| bjorck     | relu "), std::string::npos) << text;
+  }
+}
+
+// And says there what it found.
+TEST(MnistClassification, HeldOutImagesAreReportedOnAndTheTestSetIsLeftAlone) {
+  const std::string data = SyntheticMnist(NewFolder("data"), 300, 50);
+  const std::string results = NewFolder("results");
+  const ProcessResult run =
+      RunProgram({"--activation=relu", "--constraint=none", "--held_out=100",
+                  "--data_dir=" + data, "--results_dir=" + results});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  EXPECT_NE(run.standard_error.find("validation_accuracy 0."),
+            std::string::npos)
+      << run.standard_error;
+  for (const Json& record : ReadRecordFiles(results, "mnist_classification")) {
+    EXPECT_TRUE(record["metrics"].contains("validation_accuracy"));
+    EXPECT_FALSE(record["metrics"].contains("test_accuracy"));
+    EXPECT_FALSE(record["metrics"].contains("test_accuracy_as_trained"));
+  }
 }
 
 TEST(MnistClassification, BadFlagsExitWithTwo) {

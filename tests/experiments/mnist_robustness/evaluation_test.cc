@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/data/labelled_images.h"
@@ -98,8 +99,8 @@ TEST_P(EvaluationTest, CurvesAreOrderedAndNoCertificateBreaks) {
   const auto narrow = Values(result->curves, "certified_float32_accuracy");
   const auto pgd = Values(result->curves, "pgd_accuracy");
   const auto auto_pgd = Values(result->curves, "auto_pgd_accuracy");
-  // 60 of the 100 images were attacked.
-  constexpr double kShare = 100.0 / 60.0;
+  // Of the images that were attacked, none that was proven may fall.
+  const std::vector<double> epsilons = Options(GetParam()).epsilons;
   for (size_t i = 0; i < certified.size(); ++i) {
     if (i > 0) {
       EXPECT_LE(certified[i], certified[i - 1]);
@@ -107,12 +108,33 @@ TEST_P(EvaluationTest, CurvesAreOrderedAndNoCertificateBreaks) {
     }
     EXPECT_LE(naive[i], certified[i]);
     EXPECT_LE(narrow[i], certified[i]);
-    EXPECT_LE(1.0 - auto_pgd[i], kShare * (1.0 - certified[i]) + 1e-9);
+    if (i == 0) continue;
+    const double proven =
+        result->metrics.at(MetricAt("certified_attacked", epsilons[i]));
+    EXPECT_LE(proven, pgd[i]);
+    EXPECT_LE(proven, auto_pgd[i]);
+    // 60 of the 100 images were attacked.
+    EXPECT_LE(60 * proven, 100 * certified[i] + 1e-9);
+    EXPECT_GE(60 * proven, 100 * certified[i] - 40 - 1e-9);
   }
   EXPECT_GT(certified[1], 0.5);
   // The largest radius is more than the classes are apart.
   EXPECT_EQ(certified.back(), 0.0);
   EXPECT_LT(auto_pgd.back(), 0.1);
+}
+
+TEST_P(EvaluationTest, AStopIsHeardBetweenTheAttacks) {
+  const LabelledImages train = SyntheticDigits(400, 1, 2);
+  Sequential network = Network(train);
+  for (const int before : {0, 3, 15}) {
+    int asked = 0;
+    const auto result = EvaluateRobustness(
+        network, SyntheticDigits(100, 1, 3), Options(GetParam()), 0,
+        NewFolder("evaluation") + "/counterexample.json",
+        [&asked, before] { return asked++ >= before; });
+    EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled) << before;
+    EXPECT_EQ(asked, before + 1);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Norms, EvaluationTest,

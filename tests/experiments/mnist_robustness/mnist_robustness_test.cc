@@ -85,6 +85,19 @@ TEST(MnistRobustness, BadFlagsAndMissingDataExitWithTwo) {
         RunProgram({flag, "--data_dir=" + data, "--results_dir=" + results});
     EXPECT_EQ(run.exit_status, 2) << flag << run.standard_error;
   }
+  // Parts of losses that the models do not have.
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--model=stiefel_maxmin", "--margin=1"},
+        {"--model=stiefel_maxmin_hinge", "--offset=1"},
+        {"--model=stiefel_maxmin_hinge", "--temperature=2"}}) {
+    std::vector<std::string> all = {"--norm=l2", "--data_dir=" + data,
+                                    "--results_dir=" + results};
+    all.insert(all.end(), flags.begin(), flags.end());
+    const ProcessResult run = RunProgram(all);
+    EXPECT_EQ(run.exit_status, 2) << flags[1] << run.standard_error;
+    EXPECT_NE(run.standard_error.find("nothing here"), std::string::npos)
+        << run.standard_error;
+  }
   // MaxMin takes pairs.
   const ProcessResult odd =
       RunProgram({"--model=stiefel_maxmin", "--hidden=3,4",

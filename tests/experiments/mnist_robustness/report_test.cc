@@ -1,6 +1,7 @@
 #include "experiments/mnist_robustness/report.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,32 @@ TEST(RobustnessFigure, LeavesOutCurvesOverOtherRadii) {
   other.curves["auto_pgd_accuracy"]["epsilon"] = {0.0, 2.0};
   EXPECT_EQ(FigureOf({CertifiedRecord(0, {1.0, 0.75, 0.5}), other}),
             FigureOf({CertifiedRecord(0, {1.0, 0.75, 0.5})}));
+}
+
+// Proven and attacked of the same images; records that do not know the former
+// are no part of it.
+TEST(RobustnessReport, SetsProvenAndAttackedOfTheSameImagesSideBySide) {
+  std::vector<Record> records;
+  for (const double proven : {0.5, 0.75}) {
+    records.push_back(CertifiedRecord(records.size(), {1.0, 0.75, 0.5}));
+    records.back().metrics = {{"attacked_images", 500},
+                              {"certified_attacked_0.3", proven},
+                              {"auto_pgd_0.3", 0.875}};
+  }
+  records.push_back(CertifiedRecord(2, {1.0, 0.75, 0.5}));
+  records.back().metrics = {{"attacked_images", 500}, {"auto_pgd_0.3", 0.0}};
+  const std::string results = NewFolder("results");
+  ASSERT_TRUE(WriteRobustnessReport(results, "part", records).ok());
+  const std::string csv = ReadText(results + "/tables/part_attacks.csv");
+  EXPECT_NE(csv.find("\nmnist,l2,stiefel_maxmin,8,500,0.3 / 1.58,2,0.625,"),
+            std::string::npos)
+      << csv;
+  EXPECT_NE(csv.find(",0.875,0"), std::string::npos) << csv;
+
+  records.erase(records.begin(), records.begin() + 2);
+  const std::string older = NewFolder("results");
+  ASSERT_TRUE(WriteRobustnessReport(older, "part", records).ok());
+  EXPECT_FALSE(std::filesystem::exists(older + "/tables/part_attacks.csv"));
 }
 
 }  // namespace

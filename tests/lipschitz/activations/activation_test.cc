@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -410,6 +411,25 @@ TEST(Activation, PrintsItsNameAndDimension) {
   std::ostringstream text;
   text << *Activation(ActivationSpec::GroupSort(4), 1);
   EXPECT_EQ(text.str(), "lipschitz::Activation(groupsort4, dim=1)");
+}
+
+// Sorted over a batch, the output for one example would depend on the others,
+// and its bound would be none.
+TEST(ActivationTest, TheBatchIsNoDimensionToActAlong) {
+  for (const ActivationSpec& spec : AllSpecs()) {
+    for (const auto& [sizes, dim] :
+         {std::pair<std::vector<int64_t>, int64_t>{{12, 12}, 0},
+          {{12, 12}, -2},
+          {{12, 12, 2, 2}, 0},
+          {{12, 12, 2, 2}, -4}}) {
+      EXPECT_THROW(Apply(spec, at::randn(sizes), dim), c10::Error)
+          << spec.Name() << " along " << dim;
+    }
+    // One example alone.
+    EXPECT_NO_THROW(Apply(spec, at::randn({12}), 0)) << spec.Name();
+    EXPECT_NO_THROW(Apply(spec, at::randn({12}), -1)) << spec.Name();
+    EXPECT_NO_THROW(Apply(spec, at::randn({2, 12, 3, 3}), 1)) << spec.Name();
+  }
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <torch/optim/adam.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <string>
@@ -286,6 +288,22 @@ TEST(AttacksTest, BreakAnUnconstrainedNetworkWhereNoiseAndOneStepDoNot) {
     EXPECT_GE(under_fgsm, 0.3);
     EXPECT_LE(under_pgd, 0.02);
     EXPECT_LE(under_auto_pgd, 0.02);
+  }
+}
+
+// A checkpoint that is there twice would be waited for in vain, and none behind
+// it be met.
+TEST(AttacksTest, AutoPgdHasEveryCheckpointOnce) {
+  EXPECT_EQ(AutoPgdCheckpoints(50),
+            (std::vector<int64_t>{11, 21, 29, 35, 40, 44, 47, 50}));
+  for (int64_t steps = 1; steps <= 200; ++steps) {
+    const std::vector<int64_t> checkpoints = AutoPgdCheckpoints(steps);
+    ASSERT_FALSE(checkpoints.empty()) << steps;
+    EXPECT_GE(checkpoints.front(), 1) << steps;
+    EXPECT_LE(checkpoints.back(), steps);
+    EXPECT_TRUE(std::is_sorted(checkpoints.begin(), checkpoints.end(),
+                               std::less_equal<int64_t>()))
+        << steps;
   }
 }
 

@@ -59,6 +59,20 @@ Sequential RandomAffine(uint64_t seed) {
   return Chain({Affine(at::randn({2, 5}), at::randn({2}) * 0.1).ptr()});
 }
 
+TEST(GateTest, AStopIsHeard) {
+  Sequential network = RandomAffine(0);
+  const at::Tensor x = at::rand({10, 5});
+  const auto certificates =
+      Certify(*network, x, Options(Norm::kL2, Arithmetic::kFloat64));
+  ASSERT_TRUE(certificates.ok()) << certificates.status();
+  GateOptions gate;
+  gate.stop_requested = [] { return true; };
+  EXPECT_TRUE(FailsWith(AttackCertificates(*network, x, *certificates, gate),
+                        absl::StatusCode::kCancelled, {"stopped"}));
+  gate.stop_requested = [] { return false; };
+  EXPECT_EQ(Attacked(*network, x, *certificates, gate).attacked, 10);
+}
+
 TEST(GateTest, HonestCertificatesHold) {
   for (int64_t seed = 0; seed < 4; ++seed) {
     Sequential network = RandomMlp(

@@ -55,5 +55,26 @@ TEST(Float64EvaluationTest, ConvertsFloatingPointAndRestoresEveryBit) {
   EXPECT_FALSE(whole.off->is_training());
 }
 
+// A layer that a network applies twice is registered twice.
+TEST(Float64EvaluationTest, RestoresWhatIsSharedToo) {
+  struct Tied : torch::nn::Module {
+    Tied() {
+      const auto whole = std::make_shared<Whole>();
+      first = register_module("first", whole);
+      register_module("second", whole);
+    }
+    std::shared_ptr<Whole> first;
+  };
+  Tied tied;
+  ASSERT_EQ(tied.parameters().size(), 2u);
+  const torch::Tensor before = tied.first->weight.detach().clone();
+  {
+    const Float64Evaluation evaluation(tied);
+    EXPECT_EQ(tied.first->weight.scalar_type(), torch::kDouble);
+  }
+  EXPECT_EQ(tied.first->weight.scalar_type(), torch::kFloat);
+  EXPECT_TRUE(tied.first->weight.detach().equal(before));
+}
+
 }  // namespace
 }  // namespace lipschitz

@@ -102,13 +102,38 @@ TEST(LinearTest, AppliesScaleTimesConstrainedWeightAndBias) {
       config.scale = 2.5;
       Linear layer = RandomLayer(config);
       layer->train(training);
-      const at::Tensor x = torch::randn({2, 5, 4});
+      const at::Tensor x = torch::randn({5, 4});
       const at::Tensor y = layer->forward(x);
-      ASSERT_EQ(y.sizes(), (std::vector<int64_t>{2, 5, 3}));
+      ASSERT_EQ(y.sizes(), (std::vector<int64_t>{5, 3}));
       if (kind == ConstraintKind::kSpectral && training) continue;
       const at::Tensor weight = *layer->ConstrainedWeight();
       EXPECT_TRUE(
           TensorsNear(y, 2.5 * (x.matmul(weight.t()) + layer->bias), 1e-5));
+    }
+  }
+}
+
+TEST(LinearTest, TakesOneExampleAlone) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kNone, ConstraintKind::kStiefel}) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    const at::Tensor x = torch::randn({4});
+    EXPECT_TRUE(TensorsNear(layer->forward(x),
+                            layer->forward(x.unsqueeze(0)).squeeze(0), 1e-6));
+  }
+}
+
+// Of several rows in an example a later layer could make more than the bounds
+// for one allow: with the weight 1 on each of four pixels, which a row of ones
+// then adds up, the product of the bounds in l2 is 2 and in linf 4.
+TEST(LinearTest, RefusesSeveralRowsInAnExample) {
+  for (const ConstraintKind kind :
+       {ConstraintKind::kNone, ConstraintKind::kStiefel}) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    for (const std::vector<int64_t>& shape :
+         {std::vector<int64_t>{2, 5, 4}, std::vector<int64_t>{2, 1, 1, 4}}) {
+      EXPECT_THAT([&] { layer->forward(torch::randn(shape)); },
+                  ThrowsMessage<c10::Error>(HasSubstr("flatten")));
     }
   }
 }

@@ -145,6 +145,39 @@ TEST(TrainTest, ModelIsToldOfTheEndOnce) {
   EXPECT_EQ(again.point->calls_after_training, 1);
 }
 
+// As the last step left the model, once, also by the process that finds the
+// last step done.
+TEST(TrainTest, TheEndIsShownBeforeTheModelIsFinished) {
+  PointTraining training({1});
+  training.options.steps = 5;
+  training.options.learning_rate = 0.5;
+  training.options.checkpoint.path = Path("state.ckpt");
+  training.options.checkpoint.resume = false;
+  PointTraining again({1});
+  again.options = training.options;
+  again.options.checkpoint.resume = true;
+  // The end is a checkpoint of its own.
+  for (PointTraining* const part : {&training, &again}) {
+    int shown = 0;
+    part->hooks.before_finish = [part, &shown] {
+      ++shown;
+      EXPECT_EQ(part->point->calls_after_training, 0);
+      EXPECT_TRUE(part->point->is_training());
+      EXPECT_EQ(part->point->p[0].item<double>(), std::exp2(-5));
+      part->point->eval();
+      return absl::OkStatus();
+    };
+    const auto result = part->Run();
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->resumed_from, part == &again ? 5 : 0);
+    EXPECT_EQ(shown, 1);
+    EXPECT_EQ(part->point->calls_after_training, 1);
+    EXPECT_TRUE(part->point->is_training());
+  }
+  again.hooks.before_finish = [] { return absl::NotFoundError("no data"); };
+  EXPECT_EQ(again.Run().status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(TrainTest, ATrainingThatDoesNotEndDoesNotSaySo) {
   for (const int64_t stop : {int64_t{1}, int64_t{3}, int64_t{4}}) {
     PointTraining training({1});

@@ -177,6 +177,25 @@ TEST(SolveTransport, PointsWithoutMassDoNotMatter) {
   EXPECT_NEAR(with->value, without->value, 1e-10);
 }
 
+// Fractions like 1/50000 are rounded: so many of them add up to more than 1.
+TEST(SolveTransport, ManyWeightsAndOneOfZero) {
+  constexpr int64_t kPoints = 50001;
+  at::Tensor weights = at::ones({kPoints}, at::kDouble);
+  weights[kPoints - 1] = 0.0;
+  const at::Tensor p = Points(kPoints, 1, 1);
+  const at::Tensor q = Matrix({{-1.0}, {0.5}});
+  const at::Tensor of_q = Vector({1.0, 2.0});
+  const auto solved = SolveTransport({p, weights}, {q, of_q}, Norm::kL2);
+  ASSERT_TRUE(solved.ok()) << solved.status();
+  const auto closed = WassersteinOnTheLine({p, weights}, {q, of_q});
+  ASSERT_TRUE(closed.ok()) << closed.status();
+  EXPECT_NEAR(solved->value, *closed, 1e-6);
+  for (const auto& [from, to, mass] : solved->plan) {
+    EXPECT_LT(from, kPoints - 1);
+    EXPECT_GE(mass, 0.0);
+  }
+}
+
 TEST(SolveTransport, ZeroForTheSameMeasure) {
   const at::Tensor p = Points(30, 3, 1);
   const auto solved = SolveTransport({p, {}}, {p.flip(0), {}}, Norm::kL2);

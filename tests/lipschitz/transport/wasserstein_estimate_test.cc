@@ -97,6 +97,25 @@ TEST(EstimateWasserstein, NeverExceedsTheExactValueOnItsSamples) {
   }
 }
 
+// Those that chose the critic are samples too: of a measure and itself no part
+// may be taken.
+TEST(EstimateWasserstein, WithoutATestPartIsAboutAllSamples) {
+  const torch::Tensor p = Points(40, 2, 1);
+  WassersteinConfig config = Small();
+  config.validation_share = 0.3;
+  torch::manual_seed(0);
+  const auto same = EstimateWasserstein(p, p.flip(0), config);
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_FALSE(same->held_out);
+  EXPECT_NEAR(same->estimate.value, 0.0, 1e-6);
+  EXPECT_EQ(same->p_samples, 40);
+  EXPECT_EQ(same->p_validation_samples, 12);
+  const torch::Tensor q = Points(50, 2, 2) * 0.5 + 1.5;
+  const auto apart = EstimateWasserstein(p, q, config);
+  ASSERT_TRUE(apart.ok()) << apart.status();
+  EXPECT_LE(apart->estimate.value, Exact(p, q, Norm::kL2) + 1e-5);
+}
+
 // Whatever the critic is, dividing by its proven constant makes a bound.
 TEST(EstimateWasserstein, BoundsForEveryConstraintAndActivation) {
   const torch::Tensor p = Points(30, 3, 1);
@@ -384,6 +403,9 @@ TEST(EstimateWasserstein, RefusesConfigsThatMakeNoSense) {
                         {"dimension 3", "2"}));
   EXPECT_TRUE(
       FailsWith(with([](auto& c) { c.steps = 0; }), invalid, {"steps"}));
+  // Nothing to lose it over.
+  EXPECT_TRUE(FailsWith(with([](auto& c) { c.patience = 3; }), invalid,
+                        {"patience of 3", "validation"}));
   // Samplers have no "all samples".
   EXPECT_TRUE(
       FailsWith(EstimateWasserstein(Gaussian(2, 0), Gaussian(2, 1), Small()),

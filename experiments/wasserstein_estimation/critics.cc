@@ -97,6 +97,8 @@ void AddFree(const CriticSpec& base, std::vector<CriticSpec>* specs) {
   // That of the authors' GANs.
   spec.activation = "leaky_relu";
   spec.learning_rate = 1e-3;
+  // The penalty is on gradients in the units of the images.
+  spec.standardise = false;
   spec.kind = CriticKind::kGradientPenalty;
   spec.constraint = "gradient_penalty";
   specs->push_back(spec);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -26,6 +27,16 @@ int RunsInPlan(const std::string& list) {
   return std::stoi(list.substr(line, at - line));
 }
 
+int Records(const std::string& results) {
+  int records = 0;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           results + "/records", none)) {
+    if (entry.path().extension() == ".json") ++records;
+  }
+  return records;
+}
+
 TEST(Reproduce, RunsEverythingOnceAndGoesOnAfterAKill) {
   const std::string results = NewFolder("results");
   const std::string data = testing::SyntheticMnist(NewFolder("data"), 500, 50);
@@ -47,14 +58,17 @@ TEST(Reproduce, RunsEverythingOnceAndGoesOnAfterAKill) {
   ProcessOptions options;
   options.kill_after = std::chrono::milliseconds(4000);
   RunProcess(command, options);
+  const int before = Records(results);
+  ASSERT_LT(before, runs) << "it was done before it was killed";
   const ProcessResult whole = RunProcess(command);
   ASSERT_EQ(whole.exit_status, 0) << whole.standard_error;
-  int records = 0;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(results + "/records")) {
-    if (entry.path().extension() == ".json") ++records;
-  }
-  EXPECT_EQ(records, runs);
+  // What was there already was not run again.
+  EXPECT_NE(whole.standard_output.find(std::to_string(runs - before) +
+                                       " runs done, " + std::to_string(before) +
+                                       " kept"),
+            std::string::npos)
+      << whole.standard_output;
+  EXPECT_EQ(Records(results), runs);
   for (const auto& folder :
        std::filesystem::directory_iterator(results + "/records")) {
     const std::string table =

@@ -153,10 +153,12 @@ Table AnchorTable(const Experiment& experiment,
                    {"theirs"},  {"value"},  {"kind"},   {"our best"},
                    {"ours"},    {"preset"}, {"seeds"},  {"verdict"},
                    {"source"}};
+  bool attacked = false;
   for (const Anchor& anchor : anchors) {
     if (anchor.experiment != experiment.name()) continue;
     const auto best = FindBest(experiment, anchor, groups);
     if (!best) continue;
+    attacked = attacked || IsUnderAttack(anchor);
     table.rows.push_back(
         {anchor.dataset, anchor.norm, anchor.metric,
          anchor.radius ? absl::StrFormat("%g", *anchor.radius) : "",
@@ -168,9 +170,13 @@ Table AnchorTable(const Experiment& experiment,
       "Our best: the variant with the highest mean over seeds in this metric "
       "alone; another row may have another variant. Met within the spread: "
       "less than the anchor by no more than the larger of the two standard "
-      "deviations. Accuracies under attack get no verdict: they depend on the "
-      "attack's strength as much as on the network, and ours are of the first "
-      "test images only."};
+      "deviations."};
+  if (attacked) {
+    table.notes.push_back(
+        "Accuracies under attack get no verdict: they depend on the attack's "
+        "strength as much as on the network, and ours are of the first test "
+        "images only.");
+  }
   return table;
 }
 

@@ -67,20 +67,13 @@ absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
 }
 
 Cell GateCell(const VariantRecords& group) {
-  double broken = 0.0;
-  double attacked = 0.0;
-  bool any = false;
-  for (const auto* records : {&group.ok, &group.failed}) {
-    for (const Record* record : *records) {
-      const auto found = record->metrics.find("gate_attacked");
-      if (found == record->metrics.end()) continue;
-      any = true;
-      attacked += found->second;
-      broken += record->metrics.at("gate_broken");
-    }
-  }
-  if (!any) return "–";
-  return absl::StrFormat("%.0f of %.0f", broken, attacked);
+  const auto total = [&group](const char* metric) {
+    const Summary summary = SummariseWithFailed(group, metric);
+    return summary.mean * summary.count;
+  };
+  if (SummariseWithFailed(group, "gate_attacked").count == 0) return "–";
+  return absl::StrFormat("%.0f of %.0f", total("gate_broken"),
+                         total("gate_attacked"));
 }
 
 }  // namespace lipschitz::experiments

@@ -31,9 +31,8 @@ struct GateSettings {
 // gate_broken and gate_least_margin to the metrics.
 //
 // Cancelled when a stop was requested. FailedPrecondition when a certificate
-// broke: the first counterexample (the
-// image, the attacked input, logits and distances, as JSON) is then kept in
-// `counterexample_path`.
+// broke: the first counterexample (the image, the attacked input, logits and
+// distances, as JSON) is then kept in `counterexample_path`.
 absl::Status PassGate(LayerImpl& network, const torch::Tensor& images,
                       const Certificates& certificates,
                       const GateSettings& settings,

@@ -56,10 +56,10 @@ About MnistClassificationExperiment::Description() const {
       "unconstrained ones when their activation preserves gradient norms, and "
       "visibly worse with ReLU.",
       "Networks of three hidden layers of 256 neurons are trained under seven "
-      "constraints with five activations, for two epochs. The error of the "
+      "constraints with five activations, for one epoch. The error of the "
       "finished network, whose constant is then proven, on the test images is "
       "compared.",
-      "Two epochs and 256 neurons instead of the authors' 200 and 1024. "
+      "One epoch and 256 neurons instead of the authors' 200 and 1024. "
       "The logits of constrained networks are multiplied by a temperature in "
       "the loss, without which a constant of 1 is too small for the "
       "cross-entropy: with it ReLU loses less than the paper reports."};

@@ -65,7 +65,7 @@ absl::StatusOr<ClassifierRecipe> RecipeOf(const std::string& constraint,
       break;
     case Preset::kQuick:
       recipe.mlp().hidden = {256, 256, 256};
-      recipe.epochs = 2;
+      recipe.epochs = 1;
       break;
     case Preset::kPaper:
       recipe.mlp().hidden = {1024, 1024, 1024};

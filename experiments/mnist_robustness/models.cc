@@ -72,9 +72,9 @@ Sizes SizesOf(Preset preset) {
       sizes.far_steps.optimizer = OptimizerKind::kFastMuon;
       sizes.hidden = {256, 256, 256};
       sizes.linf_hidden = {512};
-      sizes.epochs = 3;
-      sizes.anchor_epochs = 3;
-      sizes.far_epochs = 3;
+      sizes.epochs = 2;
+      sizes.anchor_epochs = 2;
+      sizes.far_epochs = 2;
       sizes.linf_epochs = 3;
       break;
     case Preset::kPaper:

@@ -12,7 +12,8 @@ fail() {
 install() {
   local root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
-  "${root[@]}" apt-get update -qq >/dev/null
+  # The package lists may be partly out of reach.
+  "${root[@]}" apt-get update -qq >/dev/null || true
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }

@@ -8,8 +8,12 @@ cd "$(dirname "$0")/.."
 if ! command -v doxygen >/dev/null; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
-  "${as_root[@]}" apt-get update >&2
-  "${as_root[@]}" apt-get install --yes --no-install-recommends doxygen >&2
+  # The package lists may be partly out of reach.
+  "${as_root[@]}" apt-get update >&2 || true
+  "${as_root[@]}" apt-get install --yes --no-install-recommends doxygen >&2 || {
+    echo "docs: needs doxygen: run this as root, or install it" >&2
+    exit 1
+  }
 fi
 doxygen Doxyfile
 echo "documentation: $PWD/docs/html/index.html"

@@ -137,6 +137,9 @@ from_mirror() {
 # Has $1 in the folder of the set, with the right sum, or ends the script.
 fetch() {
   local name=$1 part=$target/$1.part mirror
+  if [ "$name" != "${name%.gz}" ] && [ -e "$target/${name%.gz}" ]; then
+    say "$target/${name%.gz} is there, too, and is what programs read; if it is damaged, remove it"
+  fi
   if is_right "$target/$name" "$name"; then
     say "$target/$name is there already"
     return
@@ -144,6 +147,7 @@ fetch() {
   if [ -e "$target/$name" ]; then
     say "$target/$name is there, but its checksum is wrong: it will be replaced"
   fi
+  [ ! -d "$target/$name" ] || fail "$target/$name is a folder; move it away"
   # Everything may have come before a run was interrupted.
   if is_right "$part" "$name"; then
     mv -f "$part" "$target/$name"

@@ -6,9 +6,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "lipschitz/base/blas.h"
 #include "lipschitz/base/processor.h"
 
@@ -25,20 +29,38 @@ bool FirstLineOf(const std::string& command, std::string* line) {
   return pclose(pipe) == 0;
 }
 
+// As one word of a shell's command.
+std::string Quoted(const std::string& text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
+}
+
+// Where the sources are: said by bazel run, else the checkout that the program
+// was started in, if it is one of this project.
+std::string Workspace() {
+  const char* const said = std::getenv("BUILD_WORKSPACE_DIRECTORY");
+  if (said != nullptr) return said;
+  std::string top;
+  std::error_code error;
+  const bool is_ours =
+      FirstLineOf("git rev-parse --show-toplevel 2>/dev/null", &top) &&
+      std::filesystem::exists(top + "/lipschitz/lipschitz.h", error);
+  return is_ours ? top : "";
+}
+
 std::string Commit() {
-  const char* const workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  const std::string git = workspace == nullptr
-                              ? std::string("git")
-                              : absl::StrCat("git -C '", workspace, "'");
+  const std::string workspace = Workspace();
+  if (workspace.empty()) return "unknown";
+  const std::string git = absl::StrCat("git -C ", Quoted(workspace));
   std::string commit;
   if (!FirstLineOf(git + " rev-parse --short=12 HEAD 2>/dev/null", &commit)) {
     return "unknown";
   }
   std::string changed;
-  FirstLineOf(git +
-                  " status --porcelain --untracked-files=no -- "
-                  "':(top,exclude)results' 2>/dev/null",
-              &changed);
+  if (!FirstLineOf(git + " status --porcelain --untracked-files=no -- "
+                         "':(top,exclude)results' 2>/dev/null",
+                   &changed)) {
+    return "unknown";
+  }
   return changed.empty() ? commit : commit + "-dirty";
 }
 

@@ -29,7 +29,9 @@ std::string MakeSlug(const std::string& base, Preset preset,
   std::string slug = base;
   if (preset != Preset::kQuick) absl::StrAppend(&slug, "-", PresetName(preset));
   if (*config != preset_config) {
-    absl::StrAppend(&slug, "-x", Digest(config->dump()));
+    absl::StrAppend(
+        &slug, "-x",
+        Digest(config->dump(-1, ' ', false, Json::error_handler_t::replace)));
     (*config)["customised"] = true;
   }
   return slug;
@@ -48,7 +50,8 @@ absl::Status ExpectKnown(const std::string& flag,
 }
 
 bool IsStandard(const Record& record) {
-  return !record.config.value("customised", false);
+  const auto customised = record.config.find("customised");
+  return customised == record.config.end() || *customised != true;
 }
 
 std::vector<Record> StandardRecords(const std::vector<Record>& records,

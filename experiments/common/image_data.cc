@@ -30,7 +30,9 @@ absl::StatusOr<std::shared_ptr<const ImageDataset>> LoadImages(
   DataSources sources;
   sources.data_dir = settings.data_dir;
   const char* const environment = std::getenv("LIPSCHITZ_DATA_DIR");
-  if (environment != nullptr) sources.environment = UserPath(environment);
+  if (environment != nullptr && *environment != '\0') {
+    sources.environment = UserPath(environment);
+  }
   sources.workspace = WorkspacePath(".");
   DataLookup lookup;
   lookup.directories = DataDirectories(sources);

@@ -14,6 +14,22 @@
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
+namespace {
+
+// Of an exception out of a table or figure.
+std::string WhatIsWrong(const Experiment& experiment) {
+  return absl::StrCat(experiment.name(),
+                      ": one of its records lacks what the tables and figures "
+                      "need, or holds it in another form");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PrintedTable(const Experiment& experiment,
+                                         const std::vector<Record>& records) {
+  return CatchTorch(WhatIsWrong(experiment),
+                    [&] { return experiment.MakeTable(records).ToMarkdown(); });
+}
 
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir) {
@@ -28,10 +44,15 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
         preset == Preset::kQuick
             ? experiment.name()
             : absl::StrCat(experiment.name(), "_", PresetName(preset));
-    LIPSCHITZ_RETURN_IF_ERROR(WithContext(
-        experiment.WriteReport(results_dir, stem, records), experiment.name()));
+    LIPSCHITZ_RETURN_IF_ERROR(CatchTorch(WhatIsWrong(experiment), [&] {
+      return WithContext(experiment.WriteReport(results_dir, stem, records),
+                         experiment.name());
+    }));
   }
-  const Table anchors = AnchorTable(experiment, AllAnchors(), set.records);
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const Table anchors, CatchTorch(WhatIsWrong(experiment), [&] {
+        return AnchorTable(experiment, AllAnchors(), set.records);
+      }));
   if (!anchors.rows.empty()) {
     LIPSCHITZ_RETURN_IF_ERROR(WriteTable(
         results_dir, absl::StrCat(experiment.name(), "_anchors"), anchors));
@@ -59,8 +80,9 @@ int RunExperiment(const Experiment& experiment,
                                 HowToGoOn(settings)));
     return kExitInterrupted;
   }
-  std::fputs(experiment.MakeTable(result->records).ToMarkdown().c_str(),
-             stdout);
+  const auto table = PrintedTable(experiment, result->records);
+  if (!table.ok()) return ReportFailure(table.status());
+  std::fputs(table->c_str(), stdout);
   std::fflush(stdout);
   const absl::Status reported =
       WriteReportFromRecords(experiment, settings.results_dir);

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/program.h"
+#include "experiments/common/record.h"
 #include "experiments/common/settings.h"
 
 namespace lipschitz::experiments {
@@ -16,10 +19,15 @@ namespace lipschitz::experiments {
 // exit status.
 int RunExperiment(const Experiment& experiment, const CommonSettings& settings);
 
+// The table of these records as text; Internal where one lacks what it needs.
+absl::StatusOr<std::string> PrintedTable(const Experiment& experiment,
+                                         const std::vector<Record>& records);
+
 // Tables and figures of one experiment from its standard records below
 // `results_dir`, those of every preset but quick under a name of their own
 // (NAME_paper), and the numbers to compare with beside ours (NAME_anchors);
-// records that cannot be used are named on standard error.
+// records that cannot be used are named on standard error. Internal where one
+// lacks what they need.
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir);
 

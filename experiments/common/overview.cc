@@ -259,8 +259,11 @@ absl::Status WriteOverview(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckOverviewPlace(results_dir));
-  return WriteFileAtomically(results_dir + "/README.md",
-                             OverviewPage(experiments, results_dir));
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const std::string page,
+      CatchTorch("the report: a record lacks what it needs",
+                 [&] { return OverviewPage(experiments, results_dir); }));
+  return WriteFileAtomically(results_dir + "/README.md", page);
 }
 
 }  // namespace lipschitz::experiments

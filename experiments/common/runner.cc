@@ -45,7 +45,8 @@ std::string Fingerprint(const Task& task, const std::string& device) {
                          {"device", device},
                          {"threads", at::get_num_threads()},
                          {"libtorch", TORCH_VERSION}};
-  return identity.dump();
+  // The name of a file need not be UTF-8.
+  return identity.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string Describe(const Experiment& experiment, const Record& record) {

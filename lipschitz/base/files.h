@@ -18,7 +18,8 @@ absl::Status CreateFolder(const std::string& path);
 // Writes `content` to a temporary name in the same folder, flushes it to the
 // device and renames it to `path`: whatever happens, `path` holds either what
 // it held before or the whole of `content`. Missing parents are created. The
-// temporary file is removed on an error.
+// temporary file is removed on an error. Where `path` is a link to a file, that
+// file is written; a device or a pipe is an InvalidArgument.
 absl::Status WriteFileAtomically(const std::string& path,
                                  const std::string& content);
 

@@ -64,12 +64,16 @@ const Description* Find(const std::string& name) {
 }
 
 // The path of `file` in `folder`, raw or gzip; empty where it is neither. A
-// folder under that name is found: reading it is the error that the user sees.
+// folder under that name is found, and what may not be seen: reading it is the
+// error that the user sees.
 std::string FindFile(const std::string& folder, const std::string& file) {
   for (const char* const suffix : {"", ".gz"}) {
     const std::string path = absl::StrCat(folder, "/", file, suffix);
     std::error_code error;
-    if (std::filesystem::exists(path, error)) return path;
+    if (std::filesystem::exists(path, error) ||
+        error == std::errc::permission_denied) {
+      return path;
+    }
   }
   return "";
 }
@@ -81,9 +85,11 @@ std::string HowToGet(const Description& set) {
 
 absl::Status Incomplete(const Description& set, const std::string& folder,
                         const std::string& missing) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(folder, " holds a part of ", set.title, " without ", missing,
-                   " (or .gz); ", HowToGet(set)));
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder, " holds a part of ", set.title, " without ", missing,
+      " (or .gz); tools/fetch_data.sh ", set.name,
+      " --to=", std::filesystem::path(folder).parent_path().string(),
+      " downloads what is missing into it"));
 }
 
 // One part of a set in MNIST's format from its two files.

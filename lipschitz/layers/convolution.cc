@@ -1,5 +1,6 @@
 #include "lipschitz/layers/convolution.h"
 
+#include <c10/core/InferenceMode.h>
 #include <torch/nn/init.h>
 
 #include <algorithm>
@@ -69,6 +70,8 @@ absl::StatusOr<torch::Tensor> Conv2dImpl::ComputeKernel() {
 }
 
 absl::StatusOr<torch::Tensor> Conv2dImpl::EvaluationKernel() {
+  // What is kept must serve autograd later, whatever mode this call is in.
+  const c10::InferenceMode normal(/*enabled=*/false);
   torch::NoGradGuard no_grad;
   const std::vector<torch::Tensor> raw = constraint_->parameters();
   if (cached_.defined() &&

@@ -1,5 +1,6 @@
 #include "lipschitz/layers/linear.h"
 
+#include <c10/core/InferenceMode.h>
 #include <torch/nn/init.h>
 
 #include <cmath>
@@ -75,6 +76,8 @@ absl::StatusOr<torch::Tensor> LinearImpl::ConstrainedWeight() {
 }
 
 absl::StatusOr<torch::Tensor> LinearImpl::EvaluationWeight() {
+  // What is kept must serve autograd later, whatever mode this call is in.
+  const c10::InferenceMode normal(/*enabled=*/false);
   torch::NoGradGuard no_grad;
   if (cached_.defined() && SameBits(cached_from_, weight)) return cached_;
   ++constraint_evaluations_;

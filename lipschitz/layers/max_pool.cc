@@ -106,7 +106,8 @@ at::Tensor MaxPool(const at::Tensor& x, int64_t kernel, int64_t stride) {
   const bool known =
       x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble;
   if (kernel != 2 || stride != 2 || x.dim() != 4 || !x.is_cpu() || !known ||
-      x.size(2) < 2 || x.size(3) < 2) {
+      x.size(2) < 2 || x.size(3) < 2 || x.is_neg() ||
+      x._fw_grad(/*level=*/0).defined()) {
     return at::max_pool2d(x, kernel, stride);
   }
   const at::Tensor places = x.detach().contiguous();

@@ -111,7 +111,7 @@ class OneChannelConvolution
 at::Tensor ZeroPadded(const at::Tensor& x, const at::Tensor& kernel,
                       int64_t stride, int64_t padding) {
   if (x.size(1) == 1 && x.is_cpu() && x.scalar_type() == at::kFloat &&
-      x.requires_grad() && c10::GradMode::is_enabled()) {
+      x.numel() > 0 && x.requires_grad() && c10::GradMode::is_enabled()) {
     return OneChannelConvolution::apply(x, kernel, stride, padding);
   }
   return at::conv2d(x, kernel, /*bias=*/{}, stride, padding);

@@ -38,7 +38,7 @@ absl::StatusOr<OrthogonalKernelPlan> PlanOnBlocks(
     return absl::InvalidArgumentError(absl::StrCat(
         "a bcop kernel's height and width must be multiples of the stride, ",
         g.stride, ", got ", g.kernel_height, "×", g.kernel_width,
-        "; the method 'orthogonal' has all sizes"));
+        "; the method 'orthogonal' has every size from the stride on"));
   }
   OrthogonalKernelPlan plan;
   plan.geometry = g;

@@ -31,7 +31,7 @@ enum class OrthogonalMethod {
   // Convolution Scheme for Efficient and Flexible CNN Architectures", ICML
   // 2025): as BCOP for stride 1; a stride s is left to a last kernel of size
   // s×s, which does not overlap itself, after one of size k − s + 1. Any kernel
-  // and stride.
+  // and stride s ≤ k.
   kAoc,
   // As AOC, but with the projectors of all rows before those of all columns: a
   // product of two convolutions in one dimension each (J. Su, W. Byeon, F.

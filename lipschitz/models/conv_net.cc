@@ -31,6 +31,23 @@ absl::Status CheckSize(const std::string& what, int64_t size) {
                    kLargestSize, "], got ", size));
 }
 
+// Of one stage, apart from what its layers find wrong.
+absl::Status CheckStage(const std::string& name, const ConvStage& stage) {
+  LIPSCHITZ_RETURN_IF_ERROR(
+      CheckSize(absl::StrCat(name, ": channels"), stage.channels));
+  LIPSCHITZ_RETURN_IF_ERROR(
+      CheckSize(absl::StrCat(name, ": kernel"), stage.kernel));
+  LIPSCHITZ_RETURN_IF_ERROR(
+      CheckSize(absl::StrCat(name, ": stride"), stage.stride));
+  if (stage.padding < 0 || stage.padding > kLargestSize) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "convolutional network: ", name, ": padding must be in [0, ",
+        kLargestSize, "], got ", stage.padding));
+  }
+  return PoolWindows{stage.max_pool, stage.max_pool}.Validate(
+      absl::StrCat(name, ": max_pool"));
+}
+
 absl::StatusOr<Layers> LayersOf(const ConvNetConfig& config) {
   const double scale =
       std::pow(config.lipschitz_constant,
@@ -46,10 +63,7 @@ absl::StatusOr<Layers> LayersOf(const ConvNetConfig& config) {
   for (const ConvStage& stage : config.stages) {
     const std::string name =
         absl::StrCat("conv", layers.convolutions.size() + 1);
-    LIPSCHITZ_RETURN_IF_ERROR(
-        CheckSize(absl::StrCat(name, ": channels"), stage.channels));
-    LIPSCHITZ_RETURN_IF_ERROR(
-        CheckSize(absl::StrCat(name, ": max_pool"), stage.max_pool));
+    LIPSCHITZ_RETURN_IF_ERROR(CheckStage(name, stage));
     Conv2dConfig conv;
     conv.name = name;
     conv.geometry.in_channels = channels;

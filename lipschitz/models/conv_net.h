@@ -71,7 +71,8 @@ absl::StatusOr<Sequential> MakeConvNet(const ConvNetConfig& config);
 
 // The paper's LeNet for its small-data experiment: 5×5 convolutions to 10 and
 // 20 channels without padding, each with max-pooling by 2, a hidden layer of
-// 50. 28×28 images, or others that the pooling divides.
+// 50. Made for images of 28×28; of others, rows and columns that a pooling's
+// windows do not fill are left out.
 ConvNetConfig LeNet(int64_t channels, int64_t height, int64_t width,
                     int64_t classes);
 
@@ -79,7 +80,8 @@ ConvNetConfig LeNet(int64_t channels, int64_t height, int64_t width,
 // Lipschitz Constrained Convolutional Networks" (NeurIPS 2019): 4×4
 // convolutions with stride 2 to 16 and 32 channels, a hidden layer of 100; 3×3
 // to 32, 4×4 with stride 2 to 32, 3×3 to 64, 4×4 with stride 2 to 64, two
-// hidden layers of 512. Circular padding; 4 divides height and width.
+// hidden layers of 512. Circular padding; height and width are multiples of 4,
+// 8 at least.
 ConvNetConfig SmallConvNet(int64_t channels, int64_t height, int64_t width,
                            int64_t classes);
 ConvNetConfig LargeConvNet(int64_t channels, int64_t height, int64_t width,

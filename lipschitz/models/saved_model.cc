@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <variant>
@@ -37,15 +38,20 @@ absl::Status CheckSizes(const MlpConfig& config, const NamedTensors& tensors) {
 
 absl::Status CheckSizes(const ConvNetConfig& config,
                         const NamedTensors& tensors) {
-  // No constraint's raw parameters are that much fewer than the entries of the
-  // kernels which they stand for.
-  constexpr double kMostPerParameter = 32.0;
+  // A constraint's raw parameters are fewer than the entries of the kernel for
+  // which they stand by its area at most: an orthogonal kernel of one channel
+  // has a single one.
+  double most_per_parameter = 32.0;
+  for (const ConvStage& stage : config.stages) {
+    const double side = static_cast<double>(stage.kernel);
+    most_per_parameter = std::max(most_per_parameter, side * side);
+  }
   LIPSCHITZ_ASSIGN_OR_RETURN(const double needed, config.WeightCount());
   double there = 0.0;
   for (const auto& [name, tensor] : tensors) {
     there += static_cast<double>(tensor.numel());
   }
-  if (needed <= kMostPerParameter * there) return absl::OkStatus();
+  if (needed <= most_per_parameter * there) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("its config is of ", needed,
                    " weights, and its tensors have only ", there, " entries"));

@@ -18,6 +18,14 @@ namespace {
 // Numbers that a thread takes at least.
 constexpr int64_t kGrain = int64_t{1} << 15;
 
+// Of every group: one that is added or changed later has not been through the
+// constructor.
+void ExpectSupported(const torch::optim::AdamOptions& options) {
+  TORCH_CHECK(options.weight_decay() == 0 && !options.amsgrad(),
+              "Adam: neither weight decay nor amsgrad is supported; "
+              "torch::optim::Adam has both");
+}
+
 bool InUnitInterval(double x) { return x >= 0 && x < 1; }
 
 std::string Key(size_t parameter, const char* what) {
@@ -74,13 +82,12 @@ Adam::Adam(std::vector<torch::Tensor> parameters,
   TORCH_CHECK(InUnitInterval(beta1) && InUnitInterval(beta2),
               "Adam: every beta must be in [0, 1), got ", beta1, " and ",
               beta2);
-  TORCH_CHECK(options.weight_decay() == 0 && !options.amsgrad(),
-              "Adam: neither weight decay nor amsgrad is supported; "
-              "torch::optim::Adam has both");
+  ExpectSupported(options);
 }
 
 void Adam::Step(const torch::optim::AdamOptions& options,
                 torch::Tensor parameter, State* state) {
+  ExpectSupported(options);
   if (!state->first.defined()) {
     state->first = torch::zeros_like(parameter);
     state->second = torch::zeros_like(parameter);

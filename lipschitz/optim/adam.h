@@ -17,7 +17,8 @@ namespace lipschitz {
 class Adam : public torch::optim::Optimizer {
  public:
   // A c10::Error for a rate or eps that is not positive, a beta outside [0, 1),
-  // weight decay or amsgrad, which are not supported.
+  // weight decay or amsgrad, which are not supported (those of a group that is
+  // added or changed later are one of step).
   Adam(std::vector<torch::Tensor> parameters,
        torch::optim::AdamOptions options);
 

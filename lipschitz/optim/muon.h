@@ -20,8 +20,9 @@ namespace lipschitz {
 // so that a step moves every direction of W by lr: the natural unit for a
 // weight that is held orthonormal (ConstraintKind::kStiefel), whose singular
 // values are all 1. The constraint brings the weight back after the step.
-// Parameters that are no matrices (biases) take a step of Adam (D. Kingma and
-// J. Ba, 2015) with the rate lr · vector_rate.
+// Parameters that are not of two dimensions (biases, and the kernels and stacks
+// of bases of convolutions) take a step of Adam (D. Kingma and J. Ba, 2015)
+// with the rate lr · vector_rate.
 struct MuonOptions
     : public torch::optim::OptimizerCloneableOptions<MuonOptions> {
   explicit MuonOptions(double lr = 0.1) : lr_(lr) {}

@@ -139,6 +139,25 @@ TEST_F(FetchData, AFileOfTheWrongContentIsReplaced) {
   EXPECT_EQ(server_.requests().size(), 1);
 }
 
+TEST_F(FetchData, AFolderOfItsNameIsAnErrorAndStays) {
+  HaveAllBut(name_);
+  std::filesystem::create_directories(Path(name_));
+  const ProcessResult run = Fetch({"good"});
+  EXPECT_EQ(run.exit_status, 1);
+  EXPECT_THAT(run.standard_error, HasSubstr(name_ + " is a folder"));
+  EXPECT_TRUE(std::filesystem::is_empty(Path(name_)));
+}
+
+// Programs prefer it, and its checksum is not known.
+TEST_F(FetchData, AnUnpackedTwinIsNamed) {
+  HaveAllBut(name_);
+  const std::string twin = name_.substr(0, name_.size() - 3);
+  ASSERT_TRUE(WriteFileAtomically(Path(twin), "damaged").ok());
+  const ProcessResult run = Fetch({"good"});
+  EXPECT_EQ(run.exit_status, 0) << run.standard_error;
+  EXPECT_THAT(run.standard_error, HasSubstr(twin + " is there, too"));
+}
+
 TEST_F(FetchData, WrongChecksumLeavesNoFile) {
   HaveAllBut(name_);
   std::string body = Body(name_);

@@ -123,6 +123,42 @@ TEST_F(CommitTest, ChangedResultsAndNewFilesDoNot) {
       ExitedWithCode(0), "commit");
 }
 
+TEST_F(CommitTest, WorkspaceMayHaveAQuoteInItsName) {
+  EXPECT_EXIT(
+      {
+        const std::string quoted = Folder() + "/o'brien";
+        std::filesystem::remove_all(quoted);
+        std::filesystem::rename(Workspace(), quoted);
+        ExitWithComparison(quoted, "");
+      },
+      ExitedWithCode(0), "commit");
+}
+
+// Then nobody knows whether something was changed.
+TEST_F(CommitTest, IsUnknownWhereGitCannotCompare) {
+  EXPECT_EXIT(
+      {
+        const std::string workspace = Workspace();
+        WriteFileAtomically(workspace + "/.git/index", "damaged").IgnoreError();
+        setenv("BUILD_WORKSPACE_DIRECTORY", workspace.c_str(), 1);
+        const std::string commit = DescribeEnvironment("cpu")["commit"];
+        std::exit(commit == "unknown" ? 0 : 1);
+      },
+      ExitedWithCode(0), "");
+}
+
+// A program that is started by hand in the checkout of something else.
+TEST_F(CommitTest, IsNotThatOfAnotherProject) {
+  EXPECT_EXIT(
+      {
+        std::filesystem::current_path(Workspace());
+        unsetenv("BUILD_WORKSPACE_DIRECTORY");
+        const std::string commit = DescribeEnvironment("cpu")["commit"];
+        std::exit(commit == "unknown" ? 0 : 1);
+      },
+      ExitedWithCode(0), "");
+}
+
 TEST_F(CommitTest, IsUnknownOutsideARepository) {
   EXPECT_EXIT(
       {

@@ -44,6 +44,7 @@ class FakeExperiment : public Experiment {
     reports.push_back({results_dir, stem, {}});
     for (const Record& record : records) {
       reports.back().slugs.push_back(record.slug);
+      if (!curve.empty()) static_cast<void>(record.curves.at(curve));
     }
     return report_status;
   }
@@ -51,6 +52,8 @@ class FakeExperiment : public Experiment {
   std::vector<Run> runs;
   absl::Status plan_status;
   absl::Status report_status;
+  // That reports read, if any.
+  std::string curve;
   mutable std::vector<Report> reports;
 };
 

@@ -54,6 +54,16 @@ TEST(LoadImages, TheEnvironmentsFolderMayBeRelative) {
   EXPECT_EQ((*images)->train.size(), 30);
 }
 
+// As if it were not set: not the folder that the user is in.
+TEST(LoadImages, AnEmptyEnvironmentIsNone) {
+  const std::string here = SyntheticMnist(NewFolder("here"), 30, 10);
+  ASSERT_EQ(setenv("LIPSCHITZ_DATA_DIR", "", /*overwrite=*/1), 0);
+  ASSERT_EQ(setenv("BUILD_WORKING_DIRECTORY", here.c_str(), 1), 0);
+  const auto images = LoadImages(Of(NewFolder("nothing")));
+  unsetenv("BUILD_WORKING_DIRECTORY");
+  EXPECT_TRUE(!images.ok() || (*images)->train.size() != 30);
+}
+
 // A mistyped folder is not passed over in silence for the environment's.
 TEST(LoadImages, RefusesAFolderThatIsNone) {
   const std::string data = SyntheticMnist(NewFolder("data"), 30, 10);

@@ -127,6 +127,15 @@ TEST(WriteReportFromRecordsTest, ErrorNamesTheExperiment) {
                         absl::StatusCode::kNotFound, {"fake", "no gnuplot"}));
 }
 
+TEST(WriteReportFromRecordsTest, RecordThatLacksACurveIsAnError) {
+  WriteFakeRecord("a", "quick");
+  FakeExperiment experiment;
+  experiment.curve = "critic";
+  EXPECT_TRUE(FailsWith(WriteReportFromRecords(experiment, Folder()),
+                        absl::StatusCode::kInternal,
+                        {"fake", "one of its records", "critic"}));
+}
+
 TEST(RunExperimentTest, DoneIsZeroAndOnlyTheTableIsOnStandardOutput) {
   int executions = 0;
   FakeExperiment experiment;

@@ -1,6 +1,7 @@
 #include "lipschitz/base/files.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -189,6 +190,51 @@ TEST_F(Files, WriteOverAFolderIsAnErrorAndLeavesIt) {
   EXPECT_FALSE(WriteFileAtomically(Path("a"), "x").ok());
   EXPECT_EQ(*ReadFile(Path("a/inner")), "content");
   EXPECT_EQ(Names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(Files, WriteToALinkWritesTheFileBehindIt) {
+  ASSERT_TRUE(WriteFileAtomically(Path("file"), "old").ok());
+  std::filesystem::create_symlink(Path("file"), Path("link"));
+  std::filesystem::create_symlink("later", Path("dangling"));
+  ASSERT_TRUE(WriteFileAtomically(Path("link"), "new").ok());
+  ASSERT_TRUE(WriteFileAtomically(Path("dangling"), "made").ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("dangling")));
+  EXPECT_EQ(*ReadFile(Path("file")), "new");
+  EXPECT_EQ(*ReadFile(Path("later")), "made");
+}
+
+TEST_F(Files, LinkToItselfIsAnError) {
+  std::filesystem::create_symlink("b", Path("a"));
+  std::filesystem::create_symlink("a", Path("b"));
+  EXPECT_TRUE(FailsWith(WriteFileAtomically(Path("a"), "x"),
+                        StatusCode::kUnavailable, {Path("a"), "symbolic"}));
+}
+
+TEST_F(Files, WriteToAPipeIsAnErrorAndLeavesIt) {
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink(Path("pipe"), Path("link"));
+  for (const std::string& path : {Path("pipe"), Path("link")}) {
+    EXPECT_TRUE(FailsWith(WriteFileAtomically(path, "x"),
+                          StatusCode::kInvalidArgument, {path, "pipe"}));
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(Path("pipe")));
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+}
+
+TEST_F(Files, WrittenFilesHaveTheModeOfTheProcess) {
+  const mode_t before = umask(027);
+  const absl::Status written = WriteFileAtomically(Path("a"), "content");
+  EXPECT_EQ(umask(before), 027u);
+  ASSERT_TRUE(written.ok()) << written;
+  EXPECT_EQ(std::filesystem::status(Path("a")).permissions(),
+            static_cast<std::filesystem::perms>(0640));
+}
+
+// Its first bytes cannot be read.
+TEST_F(Files, ReadThatFailsMidwayIsAnErrorAndNotAShortFile) {
+  EXPECT_TRUE(FailsWith(ReadFile("/proc/self/mem"), StatusCode::kUnavailable,
+                        {"/proc/self/mem", "Input/output error"}));
 }
 
 TEST_F(Files, ReadingAFolderIsAnError) {

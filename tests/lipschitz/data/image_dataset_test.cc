@@ -143,8 +143,8 @@ TEST_F(ImageDatasetTest, AnIncompleteSetIsAnErrorWithTheMissingFile) {
     WriteMnist(folder_ + "/a/mnist", train_, test_);
     WriteMnist(folder_ + "/b/mnist", train_, test_);
     Remove("/a/mnist/" + file + ".gz");
-    ExpectError("mnist",
-                {folder_ + "/a/mnist", file, "tools/fetch_data.sh mnist"});
+    ExpectError("mnist", {folder_ + "/a/mnist", file,
+                          "tools/fetch_data.sh mnist --to=" + folder_ + "/a "});
   }
 }
 

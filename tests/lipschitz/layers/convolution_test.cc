@@ -1,6 +1,7 @@
 #include "lipschitz/layers/convolution.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/autograd.h>
 #include <torch/optim/adam.h>
 #include <torch/serialize.h>
@@ -487,14 +488,33 @@ TEST(Conv2dTest, BoundsAreNotBelowTheMatrixForAnyPairOfNorms) {
       ASSERT_TRUE(bounds.ok()) << bounds.status();
       const at::Tensor matrix =
           3 * ConvolutionMatrix(KernelInUse(layer), config.geometry);
-      EXPECT_GE(bounds->At(Norm::kL1, Norm::kL1),
-                matrix.abs().sum(0).max().item<double>() * (1 - 1e-12));
-      EXPECT_GE(bounds->At(Norm::kL2, Norm::kL2),
-                SingularValues(matrix).max().item<double>() * (1 - 1e-12));
-      EXPECT_GE(bounds->At(Norm::kLinf, Norm::kLinf),
-                matrix.abs().sum(1).max().item<double>() * (1 - 1e-12));
-      EXPECT_GE(bounds->At(Norm::kL1, Norm::kLinf),
-                matrix.abs().max().item<double>() * (1 - 1e-12));
+      const double row = matrix.norm(2, 1).max().item<double>();
+      const double column = matrix.norm(2, 0).max().item<double>();
+      const double entry = matrix.abs().max().item<double>();
+      const double sigma = SingularValues(matrix).max().item<double>();
+      // The norm where there is a formula, else what one vector shows: a
+      // corner of the cube, or the one that the 2-norm is attained at.
+      const auto shown = [&](Norm from, Norm to) {
+        if (from == Norm::kL1) {
+          if (to == Norm::kLinf) return entry;
+          return to == Norm::kL2 ? column
+                                 : matrix.abs().sum(0).max().item<double>();
+        }
+        if (from == Norm::kL2) {
+          return to == Norm::kLinf ? row : sigma;
+        }
+        const at::Tensor corner = matrix.matmul(at::sign(matrix.select(0, 0)));
+        if (to == Norm::kLinf) {
+          return matrix.abs().sum(1).max().item<double>();
+        }
+        return corner.norm(to == Norm::kL2 ? 2 : 1).item<double>();
+      };
+      for (const Norm from : kAllNorms) {
+        for (const Norm to : kAllNorms) {
+          EXPECT_GE(bounds->At(from, to), shown(from, to) * (1 - 1e-12))
+              << NormName(from) << " to " << NormName(to);
+        }
+      }
     }
   }
 }
@@ -513,6 +533,35 @@ TEST(Conv2dTest, EvaluationComputesTheKernelOnce) {
     layer->train();
     for (int i = 0; i < 3; ++i) layer->forward(x);
     EXPECT_EQ(layer->constraint_evaluations(), before + 4);
+  }
+}
+
+TEST(Conv2dTest, EvaluationInInferenceModeServesAutogradLater) {
+  Conv2d layer = RandomLayer(Config(Kind::kOrthogonal, 2, 3, 2));
+  layer->eval();
+  const at::Tensor x = Images(layer, 2);
+  at::Tensor y;
+  {
+    const c10::InferenceMode inference;
+    y = layer->forward(x).clone();
+    ASSERT_TRUE(layer->LipschitzBounds().ok());
+  }
+  const at::Tensor again = x.clone().requires_grad_(true);
+  const at::Tensor out = layer->forward(again);
+  EXPECT_TRUE(out.equal(y));
+  out.sum().backward();
+  EXPECT_GT(again.grad().abs().max().item<double>(), 0.0);
+}
+
+TEST(Conv2dTest, EmptyBatchHasAnEmptyGradient) {
+  for (const int64_t channels : {1, 2}) {
+    Conv2d layer =
+        RandomLayer(ZeroPadded(Config(Kind::kRko, channels, 3, 3), 1));
+    const at::Tensor x = Images(layer, 0).requires_grad_(true);
+    const at::Tensor y = layer->forward(x);
+    EXPECT_EQ(y.sizes(), (std::vector<int64_t>{0, 3, 6, 6}));
+    y.sum().backward();
+    EXPECT_EQ(x.grad().sizes(), x.sizes());
   }
 }
 

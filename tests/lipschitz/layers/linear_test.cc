@@ -1,5 +1,6 @@
 #include "lipschitz/layers/linear.h"
 
+#include <c10/core/InferenceMode.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -261,6 +262,26 @@ TEST(LinearTest, EvaluationComputesTheWeightOnce) {
     ASSERT_TRUE(layer->LipschitzBounds().ok());
     ASSERT_TRUE(layer->ConstrainedWeight().ok());
     EXPECT_EQ(layer->constraint_evaluations(), before + 1)
+        << ConstraintName(kind);
+  }
+}
+
+TEST(LinearTest, EvaluationInInferenceModeServesAutogradLater) {
+  for (const ConstraintKind kind : AllKinds()) {
+    Linear layer = RandomLayer(Config(kind, 4, 3));
+    layer->eval();
+    const at::Tensor x = torch::randn({2, 4});
+    at::Tensor y;
+    {
+      const c10::InferenceMode inference;
+      y = layer->forward(x).clone();
+      ASSERT_TRUE(layer->LipschitzBounds().ok());
+    }
+    const at::Tensor again = x.clone().requires_grad_(true);
+    const at::Tensor out = layer->forward(again);
+    EXPECT_TRUE(out.equal(y)) << ConstraintName(kind);
+    out.sum().backward();
+    EXPECT_GT(again.grad().abs().max().item<double>(), 0.0)
         << ConstraintName(kind);
   }
 }

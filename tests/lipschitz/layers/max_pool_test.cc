@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/forward_grad.h>
 
 #include <cmath>
 #include <limits>
@@ -111,6 +112,19 @@ TEST(MaxPool, SecondDerivativesMatchFiniteDifferences) {
   EXPECT_TRUE(
       GradientsAgree([](const auto& in) { return MaxPool(in[0], 2, 2).pow(3); },
                      {x}, options));
+}
+
+TEST(MaxPool, ForwardDerivativesAreLibTorchs) {
+  at::manual_seed(7);
+  const uint64_t level = torch::autograd::ForwardADLevel::get_next_idx();
+  {
+    const at::Tensor x =
+        at::_make_dual(at::randn({1, 2, 4, 6}), at::randn({1, 2, 4, 6}), level);
+    const at::Tensor derivative = MaxPool(x, 2, 2)._fw_grad(level);
+    ASSERT_TRUE(derivative.defined());
+    EXPECT_TRUE(derivative.equal(at::max_pool2d(x, 2, 2)._fw_grad(level)));
+  }
+  torch::autograd::ForwardADLevel::release_idx(level);
 }
 
 TEST(MaxPool, OtherWindowsAreLibTorchs) {

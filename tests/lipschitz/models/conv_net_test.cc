@@ -226,6 +226,22 @@ TEST(ConvNetConfig, NamesTheLayerThatDoesNotFit) {
       fails([](auto* c) { c->stages[1].kernel = 13; }, {"conv2", "13"}));
   EXPECT_TRUE(
       fails([](auto* c) { c->stages[1].max_pool = 9; }, {"conv2", "8×8", "9"}));
+  // Before anything of that size is made.
+  EXPECT_TRUE(fails(
+      [](auto* c) {
+        c->stages[0].kernel = 2'000'000'000;
+        c->stages[0].padding = 1'000'000'000;
+      },
+      {"conv1", "kernel", "2000000000"}));
+  EXPECT_TRUE(fails(
+      [](auto* c) {
+        c->stages[0].padding = std::numeric_limits<int64_t>::max();
+      },
+      {"conv1", "padding"}));
+  EXPECT_TRUE(fails([](auto* c) { c->stages[1].stride = 0; },
+                    {"conv2", "stride", "0"}));
+  EXPECT_TRUE(fails([](auto* c) { c->stages[0].max_pool = 20000; },
+                    {"conv1", "max_pool", "20000"}));
   EXPECT_TRUE(fails([](auto* c) { c->hidden = {51}; }, {"linear1", "51"}));
   EXPECT_TRUE(fails([](auto* c) { c->lipschitz_constant = 0.0; },
                     {"lipschitz_constant"}));

@@ -178,6 +178,25 @@ TEST(SavedModel, ConvolutionalNetworksComeBack) {
                 StatusCode::kInvalidArgument, {"m.lip", "linear1", "52"}));
 }
 
+// An orthogonal kernel of one channel has one parameter.
+TEST(SavedModel, ConvolutionsOfFewParametersComeBack) {
+  ConvNetConfig config = LeNet(1, 12, 12, 1);
+  config.hidden = {};
+  config.activation = ActivationSpec::Relu();
+  config.stages = {ConvStage{}};
+  config.stages[0].channels = 1;
+  config.stages[0].kernel = 12;
+  config.stages[0].max_pool = 12;
+  auto network = MakeConvNet(config);
+  ASSERT_TRUE(network.ok()) << network.status();
+  const std::string path = NewFolder("model") + "/m.lip";
+  const absl::Status saved = SaveModel(path, config, *network, {});
+  ASSERT_TRUE(saved.ok()) << saved;
+  auto loaded = LoadModel(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ExpectSame(*network, loaded->network, torch::rand({5, 144}));
+}
+
 TEST(SavedModel, ConfigAndMetadataComeBack) {
   MlpConfig config = Config(ConstraintKind::kBjorck);
   config.activations = {ActivationSpec::GroupSort(4), ActivationSpec::CRelu()};

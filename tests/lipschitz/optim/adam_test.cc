@@ -151,6 +151,20 @@ TEST(AdamTest, EveryGroupHasItsOwnOptions) {
   EXPECT_TRUE(TensorsNear(b.detach(), start - 0.3, 1e-7));
 }
 
+TEST(AdamTest, WhatALaterGroupAsksForInVainIsAnError) {
+  for (const AdamOptions& options :
+       {AdamOptions(0.1).weight_decay(0.1), AdamOptions(0.1).amsgrad(true)}) {
+    const torch::Tensor a = Parameter({4}, torch::kFloat);
+    const torch::Tensor b = Copy(a);
+    Adam optimizer({a}, AdamOptions(0.1));
+    optimizer.add_param_group(torch::optim::OptimizerParamGroup(
+        {b}, std::make_unique<AdamOptions>(options)));
+    b.mutable_grad() = torch::ones_like(b);
+    EXPECT_THAT([&] { optimizer.step(); },
+                ThrowsMessage<c10::Error>(HasSubstr("neither weight decay")));
+  }
+}
+
 TEST(AdamTest, ClosureIsEvaluatedWithGradients) {
   const torch::Tensor p = torch::ones({1}, torch::kDouble).requires_grad_(true);
   Adam optimizer({p}, AdamOptions(0.25));

@@ -296,6 +296,12 @@ Json ClassifierRecipe::ToJson() const {
                     {"learning_rate", learning_rate},
                     {"schedule", "cosine"},
                     {"held_out", held_out}}));
+  const bool is_muon = optimizer == OptimizerKind::kMuon ||
+                       optimizer == OptimizerKind::kFastMuon;
+  if (is_muon && std::holds_alternative<ConvNetConfig>(network)) {
+    // Absent from records of steps that left kernels to Adam.
+    json["kernel_steps"] = "orthogonalised";
+  }
   return json;
 }
 

@@ -4,11 +4,31 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lipschitz/optim/parameters.h"
 
 namespace lipschitz {
 namespace {
+
+// Whether a parameter is one or more matrices: MuonOptions says which.
+bool HasMatrices(const torch::Tensor& parameter) {
+  return parameter.dim() >= 2 && parameter.dim() <= 4 && parameter.numel() > 0;
+}
+
+// Of each matrix.
+torch::Tensor OrthogonaliseAll(const torch::Tensor& update,
+                               const OrthogonaliseOptions& options) {
+  if (update.dim() == 2) return Orthogonalise(update, options);
+  if (update.dim() == 4) {
+    return Orthogonalise(update.flatten(1), options).view_as(update);
+  }
+  std::vector<torch::Tensor> matrices;
+  for (const torch::Tensor& matrix : update.unbind()) {
+    matrices.push_back(Orthogonalise(matrix, options));
+  }
+  return torch::stack(matrices);
+}
 
 bool InUnitInterval(double x) { return x >= 0 && x < 1; }
 
@@ -77,9 +97,10 @@ void Muon::StepMatrix(const MuonOptions& options, torch::Tensor parameter,
                       State* state) {
   const torch::Tensor& gradient = parameter.grad();
   state->momentum.mul_(options.momentum()).add_(gradient);
-  parameter.sub_(Orthogonalise(gradient + options.momentum() * state->momentum,
-                               options.orthogonalise()),
-                 options.lr());
+  parameter.sub_(
+      OrthogonaliseAll(gradient + options.momentum() * state->momentum,
+                       options.orthogonalise()),
+      options.lr());
 }
 
 void Muon::StepVector(const MuonOptions& options, torch::Tensor parameter,
@@ -107,8 +128,8 @@ torch::Tensor Muon::step(LossClosure closure) {
           state->momentum = torch::zeros_like(parameter);
         }
         ++state->steps;
-        (parameter.dim() == 2 ? StepMatrix : StepVector)(options, parameter,
-                                                         state);
+        (HasMatrices(parameter) ? StepMatrix : StepVector)(options, parameter,
+                                                           state);
       });
 }
 

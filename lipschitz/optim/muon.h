@@ -20,9 +20,10 @@ namespace lipschitz {
 // so that a step moves every direction of W by lr: the natural unit for a
 // weight that is held orthonormal (ConstraintKind::kStiefel), whose singular
 // values are all 1. The constraint brings the weight back after the step.
-// Parameters that are not of two dimensions (biases, and the kernels and stacks
-// of bases of convolutions) take a step of Adam (D. Kingma and J. Ba, 2015)
-// with the rate lr · vector_rate.
+// A kernel (out_channels, in_channels, height, width) is the matrix of its
+// rows, one for each output channel; a parameter of three dimensions is a stack
+// of matrices, as the bases of orthogonal kernels are. Others (biases) take a
+// step of Adam (D. Kingma and J. Ba, 2015) with the rate lr · vector_rate.
 struct MuonOptions
     : public torch::optim::OptimizerCloneableOptions<MuonOptions> {
   explicit MuonOptions(double lr = 0.1) : lr_(lr) {}

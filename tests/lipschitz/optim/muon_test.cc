@@ -56,6 +56,27 @@ TEST(MuonTest, AMatrixMovesAsTheFormulaSays) {
   }
 }
 
+TEST(MuonTest, AKernelIsTheMatrixOfItsRowsAndAStackIsItsMatrices) {
+  const torch::Tensor matrix = Matrix(3, 8, 1);
+  const torch::Tensor other = Matrix(3, 8, 2);
+  const torch::Tensor kernel =
+      matrix.detach().reshape({3, 2, 2, 2}).clone().requires_grad_(true);
+  const torch::Tensor stack = torch::stack({matrix.detach(), other.detach()})
+                                  .clone()
+                                  .requires_grad_(true);
+  Muon optimizer({matrix, other, kernel, stack}, MuonOptions(0.1));
+  for (int i = 0; i < 3; ++i) {
+    optimizer.zero_grad();
+    for (const torch::Tensor& p : {matrix, other, kernel, stack}) {
+      (p * torch::cos(p)).sum().backward();
+    }
+    optimizer.step();
+    EXPECT_TRUE(TensorsNear(kernel.flatten(1), matrix, 1e-14)) << i;
+    EXPECT_TRUE(TensorsNear(stack[0], matrix, 1e-14)) << i;
+    EXPECT_TRUE(TensorsNear(stack[1], other, 1e-14)) << i;
+  }
+}
+
 TEST(MuonTest, AVectorTakesTheStepsOfAdam) {
   const torch::Tensor a = Vector({1, -2, 3});
   const torch::Tensor b = Vector({1, -2, 3});

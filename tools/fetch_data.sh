@@ -134,6 +134,11 @@ from_mirror() {
   return 1
 }
 
+# mv would put the file into it.
+expect_no_folder() {
+  [ ! -d "$1" ] || fail "$1 is a folder; move it away"
+}
+
 # Has $1 in the folder of the set, with the right sum, or ends the script.
 fetch() {
   local name=$1 part=$target/$1.part mirror
@@ -144,10 +149,10 @@ fetch() {
     say "$target/$name is there already"
     return
   fi
+  expect_no_folder "$target/$name"
   if [ -e "$target/$name" ]; then
     say "$target/$name is there, but its checksum is wrong: it will be replaced"
   fi
-  [ ! -d "$target/$name" ] || fail "$target/$name is a folder; move it away"
   # Everything may have come before a run was interrupted.
   if is_right "$part" "$name"; then
     mv -f "$part" "$target/$name"
@@ -194,6 +199,7 @@ if [ -z "$archive" ]; then
 fi
 missing=0
 for file in "${files[@]}"; do
+  expect_no_folder "$target/$file"
   is_right "$target/$file" "$file" || missing=$((missing + 1))
 done
 if [ "$missing" = 0 ]; then

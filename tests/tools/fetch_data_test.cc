@@ -145,6 +145,7 @@ TEST_F(FetchData, AFolderOfItsNameIsAnErrorAndStays) {
   const ProcessResult run = Fetch({"good"});
   EXPECT_EQ(run.exit_status, 1);
   EXPECT_THAT(run.standard_error, HasSubstr(name_ + " is a folder"));
+  EXPECT_THAT(run.standard_error, Not(HasSubstr("will be replaced")));
   EXPECT_TRUE(std::filesystem::is_empty(Path(name_)));
 }
 
@@ -344,6 +345,16 @@ TEST_F(FetchCifar, UnpacksTheBatchesOnce) {
   Output("echo two > " + folder_ + "/data/cifar10/data_batch_1.bin");
   EXPECT_EQ(Fetch().exit_status, 0);
   EXPECT_EQ(Content(folder_ + "/data/cifar10/data_batch_1.bin"), "one\n");
+}
+
+TEST_F(FetchCifar, AFolderOfAFilesNameIsAnErrorBeforeTheDownload) {
+  const std::string place = folder_ + "/data/cifar10/data_batch_1.bin";
+  std::filesystem::create_directories(place);
+  const ProcessResult run = Fetch();
+  EXPECT_EQ(run.exit_status, 1);
+  EXPECT_THAT(run.standard_error, HasSubstr("data_batch_1.bin is a folder"));
+  EXPECT_TRUE(std::filesystem::is_empty(place));
+  EXPECT_EQ(server_.requests().size(), 0);
 }
 
 TEST_F(FetchCifar, AnArchiveWithoutAFileIsAnError) {

@@ -77,6 +77,16 @@ TEST(MuonTest, AKernelIsTheMatrixOfItsRowsAndAStackIsItsMatrices) {
   }
 }
 
+// Of an orthogonal kernel of one pixel.
+TEST(MuonTest, AnEmptyStackStays) {
+  const torch::Tensor stack =
+      torch::zeros({0, 3, 2}, torch::kDouble).requires_grad_(true);
+  Muon optimizer({stack}, MuonOptions(0.1));
+  stack.mutable_grad() = torch::zeros_like(stack);
+  optimizer.step();
+  EXPECT_EQ(stack.numel(), 0);
+}
+
 TEST(MuonTest, AVectorTakesTheStepsOfAdam) {
   const torch::Tensor a = Vector({1, -2, 3});
   const torch::Tensor b = Vector({1, -2, 3});

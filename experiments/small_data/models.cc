@@ -60,9 +60,9 @@ struct Tuning {
 
 Tuning TuningOf(const std::string& network, const std::string& constraint) {
   const bool lenet = network == "lenet";
-  if (IsFree(constraint)) return {3e-3, 0.0, 1.0};
+  if (IsFree(constraint)) return {lenet ? 1e-2 : 3e-3, 0.0, 1.0};
   if (constraint == "linf") {
-    return lenet ? Tuning{1e-3, 0.05, 100.0} : Tuning{5e-4, 0.05, 60.0};
+    return lenet ? Tuning{1e-2, 0.05, 100.0} : Tuning{1e-3, 0.05, 60.0};
   }
   return lenet ? Tuning{0.05, 0.5, 32.0, OptimizerKind::kMuon}
                : Tuning{0.05, 1.0, 8.0, OptimizerKind::kMuon};

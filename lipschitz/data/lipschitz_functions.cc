@@ -24,6 +24,9 @@ double Exponent(Norm norm) {
   return std::nan("");
 }
 
+// A compute_mode of at::cdist: never by a matrix product.
+constexpr int64_t kDirectly = 2;
+
 bool AllFinite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(),
                      [](double value) { return std::isfinite(value); });
@@ -120,13 +123,14 @@ absl::Status Cones::Validate() const {
 }
 
 at::Tensor Cones::Distances(const at::Tensor& x) const {
-  std::vector<at::Tensor> distances;
+  std::vector<at::Tensor> centres;
   for (const std::vector<double>& apex : apexes) {
-    const at::Tensor centre =
-        at::tensor(at::ArrayRef<double>(apex), x.options());
-    distances.push_back((x - centre).norm(Exponent(norm), /*dim=*/1));
+    centres.push_back(at::tensor(at::ArrayRef<double>(apex), x.options()));
   }
-  return at::stack(distances, /*dim=*/1);
+  // Differences, not products: nothing cancels near an apex. Many times faster
+  // than a norm over the few coordinates of every point.
+  return at::cdist(x, at::stack(centres), Exponent(norm),
+                   /*compute_mode=*/kDirectly);
 }
 
 at::Tensor Cones::LowerEnvelope(const at::Tensor& x) const {

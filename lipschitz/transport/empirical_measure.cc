@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -42,10 +43,14 @@ absl::StatusOr<EmpiricalMeasure> Normalised(const EmpiricalMeasure& measure,
     }
     EmpiricalMeasure result;
     result.points = AsDouble(points);
-    const int64_t row = FirstRow(result.points.isfinite().all(1).logical_not());
-    if (row >= 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ": row ", row, " is not finite"));
+    // A finite sum has finite terms; rows are looked through only without one.
+    if (!std::isfinite(result.points.sum().item<double>())) {
+      const int64_t row =
+          FirstRow(result.points.isfinite().all(1).logical_not());
+      if (row >= 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(name, ": row ", row, " is not finite"));
+      }
     }
 
     const int64_t n = points.size(0);

@@ -35,7 +35,10 @@ struct Standardisation {
   double scale = 1.0;
 
   torch::Tensor Apply(const torch::Tensor& x) const {
-    return (x.to(torch::kDouble) - shift) / scale;
+    // In place, in a copy of its own: x may be large.
+    return x.to(torch::kDouble, /*non_blocking=*/false, /*copy=*/true)
+        .sub_(shift)
+        .div_(scale);
   }
   TwoSamples Apply(const TwoSamples& samples) const {
     if (IsEmpty(samples)) return samples;
@@ -49,10 +52,11 @@ absl::StatusOr<Standardisation> MakeStandardisation(const TwoSamples& samples,
   Standardisation result;
   result.shift = torch::zeros({dim}, torch::kDouble);
   if (!standardise) return result;
-  const torch::Tensor all =
-      torch::cat({samples.p, samples.q}).to(torch::kDouble);
+  // A copy of its own, worked on in place: samples may be large.
+  torch::Tensor all =
+      torch::cat({samples.p.to(torch::kDouble), samples.q.to(torch::kDouble)});
   result.shift = all.mean(0);
-  result.scale = (all - result.shift).square().mean().sqrt().item<double>();
+  result.scale = all.sub_(result.shift).square_().mean().sqrt().item<double>();
   if (result.scale == 0.0) result.scale = 1.0;  // all samples are the same
   if (!std::isfinite(result.scale)) {
     return absl::InvalidArgumentError(

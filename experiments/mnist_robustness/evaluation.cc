@@ -104,8 +104,7 @@ double LowerBound(Sequential& network, const torch::Tensor& x,
         network->forward(start + kStep * direction) - network->forward(start);
     const torch::Tensor size =
         norm == Norm::kL2 ? change.norm(2, 1) : change.abs().amax(1);
-    largest =
-        std::max(largest, size.nan_to_num().max().item<double>() / kStep);
+    largest = std::max(largest, size.nan_to_num().max().item<double>() / kStep);
   }
   return largest;
 }

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -121,6 +122,35 @@ TEST_P(EvaluationTest, CurvesAreOrderedAndNoCertificateBreaks) {
   // The largest radius is more than the classes are apart.
   EXPECT_EQ(certified.back(), 0.0);
   EXPECT_LT(auto_pgd.back(), 0.1);
+}
+
+// In whatever order the images come, and in however many batches.
+TEST_P(EvaluationTest, LowerBoundIsTheLargestOverAllImages) {
+  Sequential network = Network(SyntheticDigits(400, 1, 2));
+  const LabelledImages test = SyntheticDigits(300, 1, 3);
+  RobustnessOptions options = Options(GetParam());
+  options.epsilons = {0.0, 0.01};
+  options.attacked_images = 0;
+  options.pgd_steps = 1;
+  options.auto_pgd_steps = 1;
+  options.gate_steps = 1;
+  const auto lower_bound = [&](const torch::Tensor& order) {
+    const auto result = EvaluateRobustness(network, test.Select(order), options,
+                                           0, NewFolder("order") + "/none");
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->lipschitz.lower_bound : 0.0;
+  };
+  // The quotient follows from the two classes that compete.
+  const torch::Tensor all = test.labels.argsort();
+  std::vector<double> alone;
+  for (const torch::Tensor& third : all.split(100)) {
+    alone.push_back(lower_bound(third));
+  }
+  const auto [least, most] = std::minmax_element(alone.begin(), alone.end());
+  ASSERT_LT(*least, *most * (1 - 1e-6));
+  for (const int64_t turn : {0, 100, 200}) {
+    EXPECT_NEAR(lower_bound(all.roll(turn)), *most, 1e-9 * *most) << turn;
+  }
 }
 
 TEST_P(EvaluationTest, AStopIsHeardBetweenTheAttacks) {

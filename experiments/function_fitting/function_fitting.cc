@@ -328,8 +328,9 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
                activations,
                {64},
                {4}},
+              {on_the_square, {"stiefel"}, activations, {64}, {8}},
               {on_the_square,
-               {"stiefel", "spectral", kMixed, "linf_rows"},
+               {"spectral", kMixed, "linf_rows"},
                activations,
                {64},
                {6}},
@@ -439,7 +440,8 @@ FunctionFittingTraining FunctionFittingTraining::ForPreset(
     training.learning_rate = 0.05;
     training.loss_power = 8.0;
     if (preset == Preset::kPaper) {
-      training.learning_rate = 0.02;
+      training.steps = 20000;
+      training.learning_rate = 0.01;
       training.fresh_points = 2048;
       training.candidates = 4;
     }

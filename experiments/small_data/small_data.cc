@@ -370,6 +370,9 @@ absl::Status SmallDataExperiment::WriteReport(
     panel->x.minimum = *fewest / 1.2;
     panel->x.maximum = *most * 1.2;
   }
+  // By dataset and network, whichever has the most accurate model.
+  std::sort(figure.panels.begin(), figure.panels.end(),
+            [](const Panel& a, const Panel& b) { return a.title < b.title; });
   return WriteFigure(results_dir, stem, figure);
 }
 

@@ -118,8 +118,9 @@ absl::Status Report(const ExperimentList& experiments,
       if (record.ok()) records.push_back(*std::move(record));
     }
     if (!planned) continue;
-    LIPSCHITZ_ASSIGN_OR_RETURN(const std::string table,
-                               PrintedTable(*experiment, records));
+    LIPSCHITZ_ASSIGN_OR_RETURN(
+        const std::string table,
+        PrintedTable(*experiment, records, settings.results_dir));
     LIPSCHITZ_RETURN_IF_ERROR(PrintResult(table + "\n"));
     LIPSCHITZ_RETURN_IF_ERROR(
         WriteReportFromRecords(*experiment, settings.results_dir));

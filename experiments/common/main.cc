@@ -11,24 +11,21 @@
 #include "experiments/common/record.h"
 #include "experiments/common/runner.h"
 #include "experiments/common/table.h"
+#include "experiments/common/unusable_record.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz::experiments {
-namespace {
-
-// Of an exception out of a table or figure.
-std::string WhatIsWrong(const Experiment& experiment) {
-  return absl::StrCat(experiment.name(),
-                      ": one of its records lacks what the tables and figures "
-                      "need, or holds it in another form");
-}
-
-}  // namespace
-
 absl::StatusOr<std::string> PrintedTable(const Experiment& experiment,
-                                         const std::vector<Record>& records) {
-  return CatchTorch(WhatIsWrong(experiment),
-                    [&] { return experiment.MakeTable(records).ToMarkdown(); });
+                                         const std::vector<Record>& records,
+                                         const std::string& results_dir) {
+  std::string text;
+  LIPSCHITZ_RETURN_IF_ERROR(UseRecords(
+      records, results_dir,
+      [&](const std::vector<Record>& used, const std::string& /*folder*/) {
+        text = experiment.MakeTable(used).ToMarkdown();
+        return absl::OkStatus();
+      }));
+  return text;
 }
 
 absl::Status WriteReportFromRecords(const Experiment& experiment,
@@ -44,14 +41,19 @@ absl::Status WriteReportFromRecords(const Experiment& experiment,
         preset == Preset::kQuick
             ? experiment.name()
             : absl::StrCat(experiment.name(), "_", PresetName(preset));
-    LIPSCHITZ_RETURN_IF_ERROR(CatchTorch(WhatIsWrong(experiment), [&] {
-      return WithContext(experiment.WriteReport(results_dir, stem, records),
-                         experiment.name());
-    }));
+    LIPSCHITZ_RETURN_IF_ERROR(UseRecords(
+        records, results_dir,
+        [&](const std::vector<Record>& used, const std::string& folder) {
+          return WithContext(experiment.WriteReport(folder, stem, used),
+                             experiment.name());
+        }));
   }
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const Table anchors, CatchTorch(WhatIsWrong(experiment), [&] {
-        return AnchorTable(experiment, AllAnchors(), set.records);
+  Table anchors;
+  LIPSCHITZ_RETURN_IF_ERROR(UseRecords(
+      set.records, results_dir,
+      [&](const std::vector<Record>& used, const std::string& /*folder*/) {
+        anchors = AnchorTable(experiment, AllAnchors(), used);
+        return absl::OkStatus();
       }));
   if (!anchors.rows.empty()) {
     LIPSCHITZ_RETURN_IF_ERROR(WriteTable(
@@ -80,7 +82,8 @@ int RunExperiment(const Experiment& experiment,
                                 HowToGoOn(settings)));
     return kExitInterrupted;
   }
-  const auto table = PrintedTable(experiment, result->records);
+  const auto table =
+      PrintedTable(experiment, result->records, settings.results_dir);
   if (!table.ok()) return ReportFailure(table.status());
   std::fputs(table->c_str(), stdout);
   std::fflush(stdout);

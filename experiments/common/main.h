@@ -19,15 +19,17 @@ namespace lipschitz::experiments {
 // exit status.
 int RunExperiment(const Experiment& experiment, const CommonSettings& settings);
 
-// The table of these records as text; Internal where one lacks what it needs.
+// The table of these records, which are below `results_dir`, as text; Internal,
+// with its file's name, where one lacks what it needs.
 absl::StatusOr<std::string> PrintedTable(const Experiment& experiment,
-                                         const std::vector<Record>& records);
+                                         const std::vector<Record>& records,
+                                         const std::string& results_dir);
 
 // Tables and figures of one experiment from its standard records below
 // `results_dir`, those of every preset but quick under a name of their own
 // (NAME_paper), and the numbers to compare with beside ours (NAME_anchors);
-// records that cannot be used are named on standard error. Internal where one
-// lacks what they need.
+// records that cannot be used are named on standard error. Internal, with its
+// file's name, where one lacks what they need.
 absl::Status WriteReportFromRecords(const Experiment& experiment,
                                     const std::string& results_dir);
 

@@ -14,6 +14,7 @@
 #include "experiments/common/progress.h"
 #include "experiments/common/settings.h"
 #include "experiments/common/table.h"
+#include "experiments/common/unusable_record.h"
 #include "lipschitz/base/files.h"
 #include "lipschitz/base/status.h"
 
@@ -64,12 +65,12 @@ std::string Link(const std::string& text, const std::string& target) {
 // One experiment and its standard records.
 class Part {
  public:
-  Part(const Experiment& experiment, const std::string& results_dir)
+  Part(const Experiment& experiment, const std::string& results_dir,
+       const std::vector<Record>& records)
       : experiment_(experiment), results_dir_(results_dir) {
-    RecordSet set = ReadRecords(results_dir, experiment.name());
-    std::copy_if(set.records.begin(), set.records.end(),
-                 std::back_inserter(records_), IsStandard);
-    findings_ = experiment.Findings(set.records);
+    std::copy_if(records.begin(), records.end(), std::back_inserter(records_),
+                 IsStandard);
+    findings_ = experiment.Findings(records);
     anchors_ = AnchorTable(experiment, AllAnchors(), records_);
   }
 
@@ -204,7 +205,7 @@ class Part {
 
 }  // namespace
 
-std::string OverviewPage(
+absl::StatusOr<std::string> OverviewPage(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir) {
   Table claims;
@@ -219,15 +220,21 @@ std::string OverviewPage(
   std::string sections;
   std::string missing;
   for (const auto& experiment : experiments) {
-    const Part part(*experiment, results_dir);
-    if (!part.HasRecords()) {
-      absl::StrAppend(&missing, missing.empty() ? "" : ", ",
-                      experiment->name());
-      continue;
-    }
-    part.AddClaims(&claims);
-    if (part.HasAnchors()) part.AddAnchors(&anchors);
-    absl::StrAppend(&sections, part.Section());
+    const RecordSet set = ReadRecords(results_dir, experiment->name());
+    LIPSCHITZ_RETURN_IF_ERROR(UseRecords(
+        set.records, results_dir,
+        [&](const std::vector<Record>& used, const std::string& folder) {
+          const Part part(*experiment, folder, used);
+          if (!part.HasRecords()) {
+            absl::StrAppend(&missing, missing.empty() ? "" : ", ",
+                            experiment->name());
+            return absl::OkStatus();
+          }
+          part.AddClaims(&claims);
+          if (part.HasAnchors()) part.AddAnchors(&anchors);
+          absl::StrAppend(&sections, part.Section());
+          return absl::OkStatus();
+        }));
   }
   std::string page =
       absl::StrCat(kIntroduction, claims.ToMarkdown(), kVerdicts);
@@ -259,10 +266,8 @@ absl::Status WriteOverview(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir) {
   LIPSCHITZ_RETURN_IF_ERROR(CheckOverviewPlace(results_dir));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const std::string page,
-      CatchTorch("the report: a record lacks what it needs",
-                 [&] { return OverviewPage(experiments, results_dir); }));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const std::string page,
+                             OverviewPage(experiments, results_dir));
   return WriteFileAtomically(results_dir + "/README.md", page);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
 
@@ -13,7 +14,8 @@ namespace lipschitz::experiments {
 
 // The page for `experiments` (Markdown) and their records below `results_dir`;
 // links are relative to that folder, and lead to no figure that is not there.
-std::string OverviewPage(
+// Internal, with its file's name, where a record lacks what the page needs.
+absl::StatusOr<std::string> OverviewPage(
     const std::vector<std::unique_ptr<Experiment>>& experiments,
     const std::string& results_dir);
 

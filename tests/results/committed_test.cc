@@ -127,8 +127,9 @@ TEST(CommittedResults, GeneratorsAreThoseOfTheRecords) {
 }
 
 TEST(CommittedResults, ReportIsWhatTheRecordsGive) {
-  EXPECT_EQ(testing::ReadText(testing::DataFile("results/README.md")),
-            OverviewPage(AllExperiments(), testing::DataFile("results")));
+  EXPECT_EQ(
+      testing::ReadText(testing::DataFile("results/README.md")),
+      OverviewPage(AllExperiments(), testing::DataFile("results")).value());
 }
 
 TEST(CommittedResults, NoEstimateOfAnyVariantBreaksItsCertificate) {

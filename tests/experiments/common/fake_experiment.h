@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +44,7 @@ class FakeExperiment : public Experiment {
                            const std::string& stem,
                            const std::vector<Record>& records) const override {
     reports.push_back({results_dir, stem, {}});
+    if (records.size() > most_records) throw std::length_error("too many");
     for (const Record& record : records) {
       reports.back().slugs.push_back(record.slug);
       if (!curve.empty()) static_cast<void>(record.curves.at(curve));
@@ -54,6 +57,8 @@ class FakeExperiment : public Experiment {
   absl::Status report_status;
   // That reports read, if any.
   std::string curve;
+  // More of them in a report make it throw.
+  size_t most_records = std::numeric_limits<size_t>::max();
   mutable std::vector<Report> reports;
 };
 

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -127,13 +128,39 @@ TEST(WriteReportFromRecordsTest, ErrorNamesTheExperiment) {
                         absl::StatusCode::kNotFound, {"fake", "no gnuplot"}));
 }
 
-TEST(WriteReportFromRecordsTest, RecordThatLacksACurveIsAnError) {
-  WriteFakeRecord("a", "quick");
+TEST(WriteReportFromRecordsTest, RecordThatLacksACurveIsNamed) {
+  for (const char* slug : {"a", "b", "c"}) {
+    Record record;
+    record.experiment = "fake";
+    record.slug = slug;
+    record.preset = "quick";
+    record.seed = 7;
+    if (record.slug != "b") record.curves["critic"] = Json::array();
+    ASSERT_TRUE(WriteRecord(Folder(), record).ok());
+  }
   FakeExperiment experiment;
   experiment.curve = "critic";
+  EXPECT_TRUE(FailsWith(
+      WriteReportFromRecords(experiment, Folder()), absl::StatusCode::kInternal,
+      {"fake: ", Folder() + "/records/fake/b-s7.json", "critic"}));
+  // The reports of single records are made somewhere else, and are gone.
+  ASSERT_EQ(experiment.reports.size(), 3u);
+  EXPECT_EQ(experiment.reports[0].results_dir, Folder());
+  for (size_t i = 1; i < experiment.reports.size(); ++i) {
+    EXPECT_NE(experiment.reports[i].results_dir, Folder());
+    EXPECT_FALSE(std::filesystem::exists(experiment.reports[i].results_dir));
+  }
+}
+
+// Which one it is cannot be told where each is good alone.
+TEST(WriteReportFromRecordsTest, RecordsThatDoNotGoTogetherAreAnError) {
+  WriteFakeRecord("a", "quick");
+  WriteFakeRecord("b", "quick");
+  FakeExperiment experiment;
+  experiment.most_records = 1;
   EXPECT_TRUE(FailsWith(WriteReportFromRecords(experiment, Folder()),
                         absl::StatusCode::kInternal,
-                        {"fake", "one of its records", "critic"}));
+                        {"fake: ", "one of its 2 records", "too many"}));
 }
 
 TEST(RunExperimentTest, DoneIsZeroAndOnlyTheTableIsOnStandardOutput) {

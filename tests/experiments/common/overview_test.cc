@@ -51,7 +51,9 @@ class Claiming : public FakeExperiment {
 std::string PageOf(std::unique_ptr<Experiment> experiment) {
   std::vector<std::unique_ptr<Experiment>> experiments;
   experiments.push_back(std::move(experiment));
-  return OverviewPage(experiments, Folder());
+  const auto page = OverviewPage(experiments, Folder());
+  EXPECT_TRUE(page.ok()) << page.status();
+  return page.ok() ? *page : "";
 }
 
 void WriteScore(double score, const std::string& slug = "a",
@@ -115,9 +117,26 @@ TEST(Overview, IsWrittenWhole) {
   experiments.push_back(std::make_unique<Claiming>());
   ASSERT_TRUE(WriteOverview(experiments, Folder()).ok());
   EXPECT_EQ(*ReadFile(Folder() + "/README.md"),
-            OverviewPage(experiments, Folder()));
+            *OverviewPage(experiments, Folder()));
   // And again over itself.
   EXPECT_TRUE(WriteOverview(experiments, Folder()).ok());
+}
+
+TEST(Overview, RecordThatLacksWhatFindingsReadIsNamed) {
+  WriteScore(0.75);
+  Record record;
+  record.experiment = "fake";
+  record.slug = "without_score";
+  record.preset = "quick";
+  ASSERT_TRUE(WriteRecord(Folder(), record).ok());
+  std::vector<std::unique_ptr<Experiment>> experiments;
+  experiments.push_back(std::make_unique<Claiming>());
+  EXPECT_TRUE(FailsWith(
+      OverviewPage(experiments, Folder()).status(), absl::StatusCode::kInternal,
+      {Folder() + "/records/fake/without_score-s0.json", "lacks"}));
+  EXPECT_TRUE(FailsWith(WriteOverview(experiments, Folder()),
+                        absl::StatusCode::kInternal, {"without_score"}));
+  EXPECT_TRUE(absl::IsNotFound(ReadFile(Folder() + "/README.md").status()));
 }
 
 // --results_dir=. in somebody's project.

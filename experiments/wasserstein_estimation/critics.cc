@@ -194,13 +194,10 @@ std::vector<CriticSpec> CriticSpecs(Preset preset) {
       for (CriticSpec spec : {fast, fast_spectral}) {
         spec.on_request = true;
         AddGrid(spec, {5, 7}, &specs);
-      }
-      convolutional.on_request = true;
-      convolutional.steps = 300;
-      convolutional.batch_size = 64;
-      for (const char* constraint : {"orthogonal", "spectral"}) {
-        convolutional.constraint = constraint;
-        AddGrid(convolutional, {3, 5, 7}, &specs);
+        spec.network = "convolutional";
+        spec.batch_size = 64;
+        if (spec.constraint != "spectral") spec.constraint = "orthogonal";
+        AddGrid(spec, {3, 5, 7}, &specs);
       }
       break;
     }

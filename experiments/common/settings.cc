@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <malloc.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/blas.h"
@@ -37,6 +39,19 @@ std::string FirstWord(const std::filesystem::path& path) {
   std::string word;
   stream >> word;
   return word;
+}
+
+// The numbers of the processors that this process may run on; none where they
+// cannot be found out.
+std::vector<int> AllowedProcessors() {
+  std::vector<int> processors;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return processors;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &allowed)) processors.push_back(i);
+  }
+  return processors;
 }
 
 }  // namespace
@@ -77,20 +92,20 @@ std::string HowToGoOn(const CommonSettings& settings) {
 }
 
 int PhysicalCores() {
+  const std::vector<int> processors = AllowedProcessors();
   std::set<std::string> cores;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/sys/devices/system/cpu", error)) {
-    const auto topology = entry.path() / "topology";
+  for (const int processor : processors) {
+    const std::filesystem::path topology =
+        absl::StrCat("/sys/devices/system/cpu/cpu", processor, "/topology");
     const std::string core = FirstWord(topology / "core_id");
     if (core.empty()) continue;
     cores.insert(FirstWord(topology / "physical_package_id") + ":" + core);
   }
   const int logical =
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (cores.empty()) return logical;
-  // A container may be given fewer processors than the machine has cores.
-  return std::min(logical, static_cast<int>(cores.size()));
+      std::max(1, processors.empty()
+                      ? static_cast<int>(std::thread::hardware_concurrency())
+                      : static_cast<int>(processors.size()));
+  return cores.empty() ? logical : static_cast<int>(cores.size());
 }
 
 absl::Status CheckSeed(uint64_t seed) {

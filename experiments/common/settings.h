@@ -54,7 +54,8 @@ CommonSettings SettingsOf(Preset preset);
 // flag to leave out for that.
 std::string HowToGoOn(const CommonSettings& settings);
 
-// The number of cores of this machine, hyper-threads not counted; at least 1.
+// The number of cores of this machine that the process may run on (taskset, a
+// cluster's job), hyper-threads not counted; at least 1.
 int PhysicalCores();
 
 // InvalidArgument for a value of --seed or --threads that cannot be used.

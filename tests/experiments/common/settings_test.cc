@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -61,6 +62,22 @@ TEST(SettingsTest, PhysicalCoresAreNoMoreThanProcessors) {
   EXPECT_GE(PhysicalCores(), 1);
   EXPECT_LE(PhysicalCores(),
             std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+}
+
+TEST(SettingsTest, OnlyCoresThatTheProcessMayUseCount) {
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  int last = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &all)) last = i;
+  }
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(last, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(PhysicalCores(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+  EXPECT_LE(PhysicalCores(), CPU_COUNT(&all));
 }
 
 TEST(SettingsTest, ThreadsAreThoseOfLibTorch) {

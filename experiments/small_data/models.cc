@@ -61,6 +61,9 @@ struct Tuning {
 Tuning TuningOf(const std::string& network, const std::string& constraint) {
   const bool lenet = network == "lenet";
   if (lenet && constraint == "none") return {1e-2, 0.0, 1.0};
+  if (lenet && constraint == "dropout") {
+    return {0.02, 0.0, 1.0, OptimizerKind::kMuon};
+  }
   if (IsFree(constraint)) return {3e-3, 0.0, 1.0};
   if (constraint == "linf") {
     return lenet ? Tuning{1e-2, 0.05, 100.0} : Tuning{1e-3, 0.05, 60.0};

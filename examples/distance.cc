@@ -1,6 +1,7 @@
 // A certified lower bound on the Wasserstein-1 distance of two point clouds.
 #include <torch/torch.h>
 
+#include <iomanip>
 #include <iostream>
 
 #include "lipschitz/lipschitz.h"
@@ -32,6 +33,6 @@ int main() {
   const auto w1 =
       lipschitz::EstimateWithCritic(**critic, p, q, lipschitz::Norm::kL2);
   if (!w1.ok()) return 1;
-  std::cout << "W1 >= " << w1->value
+  std::cout << std::setprecision(17) << "W1 >= " << w1->LowerBound()
             << ", proven K = " << w1->lipschitz_constant << "\n";
 }

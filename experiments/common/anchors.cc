@@ -84,6 +84,9 @@ std::optional<Best> FindBest(const Experiment& experiment, const Anchor& anchor,
   return best;
 }
 
+// The kind of a number that its own authors would not call their result.
+constexpr char kUnfinished[] = "unfinished run";
+
 // What an attack leaves standing grows with the network and shrinks with the
 // attack.
 bool IsUnderAttack(const Anchor& anchor) {
@@ -91,7 +94,7 @@ bool IsUnderAttack(const Anchor& anchor) {
 }
 
 std::string Verdict(const Anchor& anchor, const Summary& ours) {
-  if (IsUnderAttack(anchor)) return kNoVerdict;
+  if (IsUnderAttack(anchor) || anchor.kind == kUnfinished) return kNoVerdict;
   if (anchor.kind == "exact answer" || anchor.kind == "upper bound") {
     return absl::StrFormat("%.2f %% of it", 100.0 * ours.mean / anchor.value);
   }

@@ -26,7 +26,8 @@ inline constexpr char kNoVerdict[] = "–";
 // Each of `anchors` beside the best that `records` have in the metric that
 // `experiment` answers it with (standard records, quick and paper); no row
 // where there is none. Every anchor's metric is one that grows as results get
-// better, but for accuracies under attack, which get kNoVerdict.
+// better, but for accuracies under attack, which get kNoVerdict, as do anchors
+// of runs that were stopped early.
 Table AnchorTable(const Experiment& experiment,
                   const std::vector<Anchor>& anchors,
                   const std::vector<Record>& records);

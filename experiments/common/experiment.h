@@ -74,7 +74,8 @@ struct Anchor {
   double value = 0.0;
   std::optional<double> spread;
   std::optional<double> seeds;
-  // "published", "measured", "exact answer", "upper bound".
+  // "published", "measured", "unfinished run" (measured, before its end),
+  // "exact answer", "upper bound".
   std::string kind;
   std::string source;
 };

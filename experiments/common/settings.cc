@@ -88,7 +88,8 @@ CommonSettings SettingsOf(Preset preset) {
 std::string HowToGoOn(const CommonSettings& settings) {
   return settings.resume
              ? "the same command goes on from here"
-             : "the same command without --resume=false goes on from here";
+             : "without --resume=false the same command keeps every record "
+               "that is there, older ones too, and does the rest";
 }
 
 int PhysicalCores() {

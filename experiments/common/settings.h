@@ -50,8 +50,8 @@ struct CommonSettings {
 // The defaults, with a preset.
 CommonSettings SettingsOf(Preset preset);
 
-// What continues after a stop: "the same command goes on from here", or which
-// flag to leave out for that.
+// What continues after a stop, as a sentence: the same command, or what it does
+// without --resume=false.
 std::string HowToGoOn(const CommonSettings& settings);
 
 // The number of cores of this machine that the process may run on (taskset, a

@@ -16,7 +16,8 @@ About MnistRobustnessExperiment::Description() const {
       "Classifiers are trained with a loss that asks for a margin, and every "
       "test image gets a certified radius from its margin and the network's "
       "proven constants, rounding errors included. FGSM, PGD and Auto-PGD say "
-      "what is left from above, and attack every image inside its own radius.",
+      "what is left from above; the last two also attack every image inside "
+      "its own radius.",
       "256 neurons a layer and two or three epochs instead of the authors' "
       "1024 and "
       "200; the paper preset has their layers. The label's logit is lowered in "

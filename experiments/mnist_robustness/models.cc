@@ -24,7 +24,9 @@ struct Sizes {
   int64_t epochs = 0;
   int64_t batch_size = 256;
   // Of the models without a constraint.
-  double free_learning_rate = 3e-3;
+  Steps free_steps = {OptimizerKind::kFastMuon, 0.02};
+  // Of the one that is trained on attacked images.
+  Steps attacked_steps = {OptimizerKind::kFastMuon, 0.05};
   // Of the l2 models with orthonormal weights.
   Steps steps = {OptimizerKind::kMuon, 0.05};
   // Singular values that may shrink do so with larger steps.
@@ -82,7 +84,6 @@ Sizes SizesOf(Preset preset) {
       sizes.linf_hidden = {2048};
       sizes.epochs = 5;
       sizes.batch_size = 512;
-      sizes.free_learning_rate = 1e-3;
       sizes.anchor_offset = 1.9;
       sizes.anchor_temperature = 16.0;
       sizes.anchor_steps.optimizer = OptimizerKind::kFastMuon;
@@ -135,7 +136,12 @@ std::vector<RobustModel> FreeModels(const Sizes& sizes, Norm norm) {
       Model("none_relu_pgd", sizes, ConstraintKind::kNone,
             ActivationSpec::Relu())};
   for (RobustModel& model : models) {
-    model.recipe.learning_rate = sizes.free_learning_rate;
+    const Steps& steps =
+        &model == &models[2] ? sizes.attacked_steps : sizes.free_steps;
+    model.recipe.optimizer = steps.optimizer;
+    model.recipe.learning_rate = steps.learning_rate;
+    // As many as the models that they are compared with.
+    if (norm == Norm::kLinf) model.recipe.epochs = sizes.linf_epochs;
   }
   models[2].recipe.adversarial.norm = norm;
   models[2].recipe.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;

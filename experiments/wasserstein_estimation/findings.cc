@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/common/experiment.h"
+#include "experiments/wasserstein_estimation/report.h"
 #include "experiments/wasserstein_estimation/wasserstein_estimation.h"
 
 namespace lipschitz::experiments {
@@ -31,25 +33,26 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
   std::vector<Check> same;
   for (const std::string& dataset : DatasetsOf(quick)) {
     const std::vector<Record> part = OfDataset(quick, dataset);
-    const auto means = [&](const char* activation) {
-      return MeansOf(part,
-                     {{"samples", "held_out"},
-                      {"network", "dense"},
-                      {"constraint", "stiefel"},
-                      {"activation", activation}},
-                     "wasserstein_estimate");
+    const std::vector<VariantRecords> groups = GroupByVariant(part);
+    const auto dense = [](const VariantRecords& group, const char* activation) {
+      return !group.ok.empty() &&
+             HasValues(group.variant, {{"samples", "held_out"},
+                                       {"network", "dense"},
+                                       {"constraint", "stiefel"},
+                                       {"activation", activation}});
     };
-    for (const VariantMean& relu : means("relu")) {
+    for (const VariantRecords& relu : groups) {
+      if (!dense(relu, "relu")) continue;
       for (const char* sorting :
            {"maxmin", "groupsort4", "groupsort9", "fullsort"}) {
-        for (const VariantMean& sorted : means(sorting)) {
-          if (sorted.variant["generator"] != relu.variant["generator"] ||
+        for (const VariantRecords& sorted : groups) {
+          if (!dense(sorted, sorting) ||
+              sorted.variant["generator"] != relu.variant["generator"] ||
               sorted.variant["depth"] != relu.variant["depth"]) {
             continue;
           }
-          Summary gain = sorted.summary;
-          gain.mean /= relu.summary.mean;
-          gain.deviation /= relu.summary.mean;
+          const Summary gain = GainOver(relu, sorted);
+          if (gain.count == 0) continue;
           gains.push_back(
               {absl::StrCat(
                    dataset, ", ", relu.variant["generator"].get<std::string>(),

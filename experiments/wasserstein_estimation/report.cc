@@ -85,22 +85,6 @@ std::string IntervalText(const VariantRecords& group) {
   return absl::StrFormat("%.3f to %.3f", lower.mean, upper.mean);
 }
 
-// The estimates of `group` over those of `base` with the same seed.
-Summary Gain(const VariantRecords& group, const VariantRecords& base) {
-  std::vector<double> ratios;
-  for (const Record* record : group.ok) {
-    for (const Record* other : base.ok) {
-      if (record->seed != other->seed) continue;
-      const auto numerator = Metric(*record, kEstimate);
-      const auto denominator = Metric(*other, kEstimate);
-      if (numerator && denominator && *denominator > 0.0) {
-        ratios.push_back(*numerator / *denominator);
-      }
-    }
-  }
-  return Summarise(ratios);
-}
-
 using Activations = std::vector<const VariantRecords*>;
 
 // The activation's records in a cell; none: null.
@@ -256,6 +240,21 @@ Figure EstimationFigure(const std::vector<VariantRecords>& groups) {
 
 }  // namespace
 
+Summary GainOver(const VariantRecords& base, const VariantRecords& group) {
+  std::vector<double> ratios;
+  for (const Record* record : group.ok) {
+    for (const Record* other : base.ok) {
+      if (record->seed != other->seed) continue;
+      const auto numerator = Metric(*record, kEstimate);
+      const auto denominator = Metric(*other, kEstimate);
+      if (numerator && denominator && *denominator > 0.0) {
+        ratios.push_back(*numerator / *denominator);
+      }
+    }
+  }
+  return Summarise(ratios);
+}
+
 Table EstimationTable(const std::vector<Record>& records) {
   Table table;
   table.title = "W1 between real and generated images";
@@ -284,7 +283,7 @@ Table EstimationTable(const std::vector<Record>& records) {
     const auto cell = cells.find(KeyOf(group));
     const VariantRecords* const relu =
         cell == cells.end() ? nullptr : Find(cell->second, "relu");
-    const Summary gain = relu == nullptr ? Summary{} : Gain(group, *relu);
+    const Summary gain = relu == nullptr ? Summary{} : GainOver(*relu, group);
     table.rows.push_back(
         {Dataset(group), Text(group, "generator"), Text(group, "samples"),
          Text(group, "network"), Text(group, "constraint"),
@@ -340,7 +339,7 @@ Table OrderingTable(const std::vector<Record>& records) {
     const VariantRecords* const larger = Best(cell, LargerGroups());
     if (relu == nullptr || maxmin == nullptr || larger == nullptr) continue;
     const VariantRecords* const best = Best(cell, SortingActivations());
-    const Summary gain = Gain(*best, *relu);
+    const Summary gain = GainOver(*relu, *best);
     const auto& [dataset, generator, samples, network, constraint, depth] = key;
     table.rows.push_back(
         {dataset, generator, samples, network, constraint, absl::StrCat(depth),

@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "experiments/common/experiment.h"
 #include "experiments/common/record.h"
 #include "experiments/common/table.h"
 
 namespace lipschitz::experiments {
+
+// The estimates of `group` over those of `base` with the same seed.
+Summary GainOver(const VariantRecords& base, const VariantRecords& group);
 
 // Every variant, by dataset, generator, samples, network, constraint and depth.
 Table EstimationTable(const std::vector<Record>& records);

@@ -70,8 +70,7 @@ absl::StatusOr<DualEstimate> EstimateOn(Critic& critic,
       DualEstimate estimate,
       EstimateWithCritic(*critic.network, critic.Seen(samples.p).to(device),
                          critic.Seen(samples.q).to(device), Norm::kL2));
-  estimate.value *= critic.scale;
-  estimate.standard_error *= critic.scale;
+  estimate.Rescale(critic.scale);
   return estimate;
 }
 

@@ -167,7 +167,8 @@ absl::StatusOr<GateReport> AttackCertificates(LayerImpl& network,
             found.radius =
                 certificates.pairwise_radius[found.index].item<double>();
             found.distance =
-                Distance(certificates.norm, points[row], images[found.index]);
+                Distance(certificates.norm, points[row],
+                         images[found.index].to(evaluation->type()));
             found.logits = logits[row].clone();
             found.input = points[row].clone();
             // The attacks promise it; whoever is accused may rely on it.

@@ -100,6 +100,14 @@ at::Tensor Column(const at::Tensor& norms, Norm norm) {
   return norms.select(-1, static_cast<int64_t>(norm));
 }
 
+at::Tensor BiasNorms(const RoundedMap& map, const at::TensorOptions& options) {
+  return at::tensor({map.bias_norms[0], map.bias_norms[1], map.bias_norms[2]},
+                    options);
+}
+
+// More than a layer has outputs.
+constexpr double kMostOutputs = 1e12;
+
 }  // namespace
 
 absl::StatusOr<ForwardErrorBound> ForwardErrorBound::Create(
@@ -184,9 +192,7 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
       ++rounded;
       const at::Tensor in_ball =
           (at_centre + Through(step.magnitude, errors.Slack())) * kInflation;
-      const at::Tensor bias = at::tensor(
-          {step.bias_norms[0], step.bias_norms[1], step.bias_norms[2]},
-          options);
+      const at::Tensor bias = BiasNorms(step, options);
       centre = (centre + Rounding(kFloat64Format, step.operations, step.scale,
                                   at_centre, bias, width)) *
                kInflation;
@@ -233,6 +239,38 @@ at::Tensor ForwardErrorBound::PairErrors(const Centres& centres,
   // Not a number: an overflow in the bounds themselves.
   total = at::where(total >= 0, total, at::full({}, kInfinity, options));
   return total.masked_fill(errors.overflow.unsqueeze(1), kInfinity);
+}
+
+at::Tensor ForwardErrorBound::ErrorsByNorms(const at::Tensor& norms,
+                                            double relative_error) const {
+  const Format& format =
+      arithmetic_ == Arithmetic::kFloat32 ? kFloat32Format : kFloat64Format;
+  const auto options = norms.options();
+  at::Tensor exact = norms;  // of the values, in exact arithmetic
+  at::Tensor errors = norms * (relative_error * kInflation);
+  at::Tensor overflow = at::zeros({norms.size(0)}, options.dtype(at::kBool));
+  const auto follow = [&](const RoundedMap& step) {
+    at::Tensor passed_on = Through(step.bounds, errors);
+    const at::Tensor bias = BiasNorms(step, options);
+    if (step.operations > 0.0) {
+      const at::Tensor magnitudes =
+          Through(step.magnitude, (exact + errors) * kInflation);
+      passed_on = (passed_on + Rounding(format, step.operations, step.scale,
+                                        magnitudes, bias, kMostOutputs)) *
+                  kInflation;
+      overflow.logical_or_(
+          Exceeds(format, step.scale, Column(magnitudes + bias, Norm::kLinf)));
+    }
+    errors = passed_on;
+    // What no input becomes is the bias alone.
+    exact = (Through(step.bounds, exact) + bias * std::abs(step.scale)) *
+            kInflation;
+  };
+  for (const RoundedMap& step : body_) follow(step);
+  if (has_head_) follow(head_);
+  // Not a number: an overflow in the bounds themselves.
+  errors = at::where(errors >= 0, errors, at::full({}, kInfinity, options));
+  return errors.masked_fill(overflow.unsqueeze(1), kInfinity);
 }
 
 }  // namespace lipschitz

@@ -59,6 +59,14 @@ class ForwardErrorBound {
   at::Tensor PairErrors(const Centres& centres, const at::Tensor& labels,
                         Norm norm, const at::Tensor& radii) const;
 
+  // Without an evaluation. `norms`: (n, 3) float64, of inputs x in the norms of
+  // kAllNorms, from above. For every x' that is off by `relative_error` of an
+  // entry of x at most, (n, 3) bounds on the norms of f̂(x') − f(x). Larger than
+  // what PairErrors, which knows every entry, finds. Infinite where something
+  // may overflow.
+  at::Tensor ErrorsByNorms(const at::Tensor& norms,
+                           double relative_error) const;
+
  private:
   struct Errors;
 

@@ -8,7 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "lipschitz/base/float64_evaluation.h"
+#include "lipschitz/base/rounding.h"
 #include "lipschitz/base/status.h"
+#include "lipschitz/certify/arithmetic.h"
+#include "lipschitz/certify/dual_norms.h"
+#include "lipschitz/certify/forward_error.h"
+#include "lipschitz/certify/network_parts.h"
 #include "lipschitz/losses/dual_wasserstein.h"
 #include "lipschitz/transport/student_t.h"
 
@@ -34,7 +39,45 @@ torch::Tensor ValuesAt(LayerImpl& critic, const torch::Tensor& samples) {
   return torch::cat(values);
 }
 
+// Of the mean of a critic's `values` at `samples`, each of whose entries two
+// operations made, and each value with the error that `bound` states: how far
+// it is at most from the exact one.
+double RoundingOfMean(const ForwardErrorBound& bound,
+                      const torch::Tensor& samples,
+                      const torch::Tensor& values) {
+  std::vector<torch::Tensor> errors;
+  for (const torch::Tensor& part : samples.split(kPart)) {
+    // With one output all norms are the same.
+    errors.push_back(
+        bound
+            .ErrorsByNorms(VectorNorms(part.to(torch::kDouble).flatten(1)),
+                           rounding::Gamma(2))
+            .amin(1));
+  }
+  const double n = static_cast<double>(values.numel());
+  const double summing = rounding::Gamma(n + 2);
+  return (torch::cat(errors).mean().item<double>() +
+          values.abs().mean().item<double>() * summing) *
+         (1.0 + rounding::Gamma(n + 16));
+}
+
+absl::StatusOr<ForwardErrorBound> RoundingOfValues(LayerImpl& critic) {
+  LIPSCHITZ_ASSIGN_OR_RETURN(const NetworkParts parts, TakeApart(critic));
+  return ForwardErrorBound::Create(parts, Arithmetic::kFloat64);
+}
+
 }  // namespace
+
+double DualEstimate::LowerBound() const {
+  return std::nextafter(value - rounding, -rounding::kInfinity);
+}
+
+void DualEstimate::Rescale(double scale) {
+  value *= scale;
+  standard_error *= scale;
+  rounding = rounding::Up(rounding::Up(rounding * std::abs(scale)) +
+                          rounding::Up(std::abs(value) * rounding::Gamma(2)));
+}
 
 absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
                                                 const torch::Tensor& p,
@@ -68,6 +111,14 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
           on_p.mean().item<double>(), " and ", on_q.mean().item<double>(),
           "; a sample or a bias is not finite"));
     }
+    const auto errors = RoundingOfValues(critic);
+    estimate.rounding = errors.ok()
+                            ? (RoundingOfMean(*errors, p, on_p) +
+                               RoundingOfMean(*errors, q, on_q)) /
+                                      estimate.lipschitz_constant *
+                                      (1.0 + rounding::Gamma(4)) +
+                                  std::abs(estimate.value) * rounding::Gamma(4)
+                            : rounding::kInfinity;
     return estimate;
   });
 }

@@ -12,10 +12,14 @@
 namespace lipschitz {
 
 struct DualEstimate {
-  // (mean f(P) − mean f(Q)) / K. On the samples it never exceeds their W1, up
-  // to the float64 rounding of the critic: about 1e-16 of the largest value
-  // inside it, divided by K.
+  // (mean f(P) − mean f(Q)) / K, computed in float64.
   double value = 0.0;
+  // How far the rounding of float64, in the critic, in the means and in up to
+  // two operations on every entry of a sample before (as standardisation takes)
+  // can have put `value` from what exact arithmetic gives, at most. Infinite
+  // for a critic with layers whose rounding errors are not known
+  // (certify/rounded_map.h lists those that are).
+  double rounding = 0.0;
   // Of `value` as an estimate for the distributions that the samples are from;
   // infinite with a single sample of a side, which says nothing about how they
   // vary.
@@ -25,6 +29,12 @@ struct DualEstimate {
   double degrees_of_freedom = std::numeric_limits<double>::infinity();
   // K: the critic's proven constant from the ground norm to |·|.
   double lipschitz_constant = 0.0;
+
+  // value − rounding: never above W1 of the samples.
+  double LowerBound() const;
+
+  // In a unit that is `scale` times as small, rounding accounted for.
+  void Rescale(double scale);
 };
 
 // `p` and `q`: (samples, dim), a sample or more each. The critic maps to
@@ -52,7 +62,7 @@ struct Interval {
 // much with two or three on one side), else in the limit of many. With half of
 // the remaining probability for an error, its lower end is a lower bound on W1
 // of the distributions that the samples are from, where the critic does not
-// depend on the samples.
+// depend on the samples. Of float64's rounding it knows nothing.
 Interval IntervalOf(const DualEstimate& estimate, double confidence);
 
 }  // namespace lipschitz

@@ -29,6 +29,12 @@ constexpr int64_t kStandardiseSamples = 4096;
 // Undefined samples are none.
 bool IsEmpty(const TwoSamples& samples) { return !samples.p.defined(); }
 
+// Where samples are kept, split and standardised, whatever the critic's device.
+TwoSamples OnCpu(const TwoSamples& samples) {
+  if (IsEmpty(samples)) return samples;
+  return {samples.p.to(torch::kCPU), samples.q.to(torch::kCPU)};
+}
+
 // x ↦ (x − shift) / scale.
 struct Standardisation {
   torch::Tensor shift;
@@ -97,7 +103,7 @@ absl::StatusOr<Source> FromSamplers(const Sampler& p, const Sampler& q,
   const auto draw = [p, q](int64_t n,
                            const RandomSource& random) -> TwoSamples {
     const torch::Tensor from_p = p(n, random);
-    return {from_p, q(n, random)};
+    return OnCpu({from_p, q(n, random)});
   };
   const auto draw_fresh = [&](int64_t n, uint64_t stream) -> TwoSamples {
     if (n == 0) return {};
@@ -227,15 +233,16 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
             name, " has ", samples.size(0),
             " held-out sample, and an interval needs two of each side: give "
             "more samples or a larger test share, or a test share of 0 for a "
-            "statement about the samples alone"));
+            "statement about the samples alone; of samplers, more "
+            "test_samples"));
       }
     }
   }
   if (config.patience > 0 && IsEmpty(source.validation)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a patience of ", config.patience,
-        " needs validation samples to lose it over: give a validation share, "
-        "or leave the patience out"));
+        " needs validation samples to lose it over: give a validation share "
+        "(of samplers, validation_samples), or leave the patience out"));
   }
   NetworkConfig network = config.network;
   if (auto* mlp = std::get_if<MlpConfig>(&network);
@@ -315,11 +322,10 @@ absl::StatusOr<WassersteinEstimate> Estimate(const Source& source,
 
   LIPSCHITZ_ASSIGN_OR_RETURN(result.estimate, estimate_on(source.test));
   const double scale = source.standardisation.scale;
-  result.estimate.value *= scale;
-  result.estimate.standard_error *= scale;
+  result.estimate.Rescale(scale);
   const Interval interval = IntervalOf(result.estimate, config.confidence);
-  result.lower = interval.lower;
-  result.upper = interval.upper;
+  result.lower = interval.lower - result.estimate.rounding;
+  result.upper = interval.upper + result.estimate.rounding;
   result.held_out = source.held_out;
   result.p_samples = source.test.p.size(0);
   result.q_samples = source.test.q.size(0);
@@ -398,12 +404,13 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
     const torch::Tensor& p, const torch::Tensor& q,
     const WassersteinConfig& config, const WassersteinHooks& hooks) {
   LIPSCHITZ_RETURN_IF_ERROR(config.Validate());
-  return CatchTorch(
-      "Wasserstein estimate", [&]() -> absl::StatusOr<WassersteinEstimate> {
-        LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
-                                   FromSamples({p, q}, /*test=*/{}, config));
-        return Estimate(source, config, hooks);
-      });
+  return CatchTorch("Wasserstein estimate",
+                    [&]() -> absl::StatusOr<WassersteinEstimate> {
+                      LIPSCHITZ_ASSIGN_OR_RETURN(
+                          const Source source,
+                          FromSamples(OnCpu({p, q}), /*test=*/{}, config));
+                      return Estimate(source, config, hooks);
+                    });
 }
 
 absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
@@ -424,8 +431,9 @@ absl::StatusOr<WassersteinEstimate> EstimateWasserstein(
               "the samples of the training have dimension ", training.p.size(1),
               ", those of the test ", test.p.size(1)));
         }
-        LIPSCHITZ_ASSIGN_OR_RETURN(const Source source,
-                                   FromSamples(training, test, config));
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            const Source source,
+            FromSamples(OnCpu(training), OnCpu(test), config));
         return Estimate(source, config, hooks);
       });
 }

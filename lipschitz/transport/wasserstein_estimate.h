@@ -25,7 +25,7 @@
 
 namespace lipschitz {
 
-// n samples, (n, dim), of any floating type.
+// n samples, (n, dim), of any floating type, on any device.
 using Sampler =
     std::function<torch::Tensor(int64_t n, const RandomSource& random)>;
 
@@ -95,11 +95,11 @@ struct WassersteinHooks {
 };
 
 struct WassersteinEstimate {
-  // On the samples of the test, in their units; `estimate.value` never exceeds
-  // the exact W1 of these samples, and its expectation never that of the
-  // distributions.
+  // On the samples of the test, in their units; `estimate.LowerBound()` never
+  // exceeds the exact W1 of these samples, and the expectation of the exact
+  // value never that of the distributions.
   DualEstimate estimate;
-  // IntervalOf `estimate` at the config's confidence.
+  // IntervalOf `estimate` at the config's confidence, wider by its rounding.
   double lower = 0.0;
   double upper = 0.0;
   // Whether the estimate is about samples that the critic was not trained on.

@@ -147,7 +147,7 @@ TEST(Readme, ShowsTheCommittedNumbers) {
               {"128", "256", "512"});
   ShowsRowsOf(experiments::SquaresExperiment(),
               {"experiments/squares/README.md"},
-              {"stiefel", "polar", "spectral"});
+              {"stiefel", "polar", "spectral", "none"});
   ShowsRowsOf(experiments::TransportAccuracyExperiment(),
               {"experiments/transport_accuracy/README.md"},
               {"mixtures_2d", "mixtures_16d", "mnist_halves"});
@@ -157,7 +157,8 @@ TEST(Readme, ShowsTheCommittedNumbers) {
               {"experiments/mnist_robustness/README.md"},
               {"mnist", "fashion_mnist"});
   ShowsRowsOf(experiments::SmallDataExperiment(),
-              {"experiments/small_data/README.md"}, {"mnist"}, /*seeds=*/5);
+              {"experiments/small_data/README.md"}, {"mnist", "fashion_mnist"},
+              /*seeds=*/5);
   ShowsRowsOf(experiments::GradientNormExperiment(),
               {"experiments/gradient_norm/README.md"}, {"critic", "mnist"});
   ShowsRowsOf(experiments::ActivationStatisticsExperiment(),

@@ -7,6 +7,7 @@
 #include "lipschitz/base/status.h"
 #include "lipschitz/data/byte_source.h"
 #include "lipschitz/data/npy.h"
+#include "tools/decimal.h"
 
 namespace lipschitz::tools {
 namespace {
@@ -66,8 +67,8 @@ absl::StatusOr<at::Tensor> ReadImages(const std::string& path, int64_t pixels,
       const int64_t image = FirstOf(outside);
       return Error(
           path, absl::StrCat("image ", image, " has pixels from ",
-                             images[image].min().item<double>(), " to ",
-                             images[image].max().item<double>(),
+                             Exact(images[image].min().item<double>()), " to ",
+                             Exact(images[image].max().item<double>()),
                              "; radii are in units of pixels in [0, 1] "
                              "(--any_range accepts a model of other inputs)"));
     }

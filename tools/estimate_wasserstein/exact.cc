@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -12,14 +11,13 @@
 #include "lipschitz/layers/sequential.h"
 #include "lipschitz/transport/dual_estimate.h"
 #include "lipschitz/transport/exact_wasserstein.h"
+#include "tools/decimal.h"
 
 namespace lipschitz::tools {
 namespace {
 
-// Allowances for float64 rounding: of the exact value, and of the coordinates
-// from which distances and the critic's values are computed.
+// For the rounding of the exact value.
 constexpr double kRelativeTolerance = 1e-9;
-constexpr double kCoordinateTolerance = 1e-12;
 
 absl::StatusOr<ExactDistance> Solve(const SamplePair& samples,
                                     Norm ground_norm) {
@@ -56,19 +54,18 @@ absl::StatusOr<ExactDistance> SolveExactly(const SamplePair& samples,
     };
     Sequential critic = estimate.critic;
     LIPSCHITZ_ASSIGN_OR_RETURN(
-        const DualEstimate bound,
+        DualEstimate bound,
         EstimateWithCritic(*critic, seen_by_critic(samples.p),
                            seen_by_critic(samples.q), ground_norm));
-    exact.critic_bound = bound.value * estimate.scale;
-    const double largest = std::max(samples.p.abs().max().item<double>(),
-                                    samples.q.abs().max().item<double>());
-    const double most = (exact.value + exact.gap) * (1.0 + kRelativeTolerance) +
-                        kCoordinateTolerance * largest;
-    if (!(exact.critic_bound <= most)) {
+    bound.Rescale(estimate.scale);
+    exact.critic_bound = bound.LowerBound();
+    if (!(exact.critic_bound <=
+          (exact.value + exact.gap) * (1.0 + kRelativeTolerance))) {
       return absl::InternalError(
           absl::StrCat("a certificate is broken: the critic's lower bound ",
-                       exact.critic_bound, " is above the exact W1 ",
-                       exact.value, " of the same samples"));
+                       Exact(exact.critic_bound), " is above the exact W1 ",
+                       Exact(exact.value), " (and its gap of ",
+                       Exact(exact.gap), ") of the same samples"));
     }
     return exact;
   });

@@ -18,9 +18,6 @@ namespace {
 
 using experiments::Json;
 
-// Below it the central limit theorem is not yet relied on.
-constexpr int64_t kFewSamples = 30;
-
 // How the samples of one side were used.
 struct Counts {
   int64_t all = 0;
@@ -58,8 +55,9 @@ Json CountsJson(const std::string& file, const Counts& counts) {
           {"test", counts.test}};
 }
 
+// With digits enough that no share below one reads as 100 %.
 std::string PercentText(double share) {
-  return absl::StrCat(share * 100.0, " %");
+  return absl::StrFormat("%.15g %%", share * 100.0);
 }
 
 std::string IntervalText(const WassersteinEstimate& estimate) {
@@ -109,7 +107,7 @@ Json ExactJson(const Report& report) {
 std::string EstimateText(const Report& report) {
   const WassersteinEstimate& estimate = report.estimate;
   const std::string value =
-      absl::StrCat("at least ", NineDigitsDown(estimate.estimate.value));
+      absl::StrCat("at least ", NineDigitsDown(estimate.estimate.LowerBound()));
   if (!estimate.held_out) return value + " on these samples";
   return absl::StrCat(value, " on the held-out samples; ",
                       PercentText(report.config.confidence), " interval ",
@@ -126,20 +124,23 @@ std::string ReportTable(const Report& report) {
   };
   add(estimate.held_out ? "certified lower bound (held-out samples)"
                         : "certified lower bound (of the samples themselves)",
-      NineDigitsDown(estimate.estimate.value));
+      NineDigitsDown(estimate.estimate.LowerBound()));
   if (estimate.held_out) {
     add(PercentText(confidence) + " interval", IntervalText(estimate));
     table.notes.push_back(absl::StrCat(
-        "The bound itself is one on W1 of the held-out samples. With ",
+        "The bound itself is one on W1 of the held-out samples, proven. That "
+        "W1 "
+        "of the distributions is at least the interval's lower end has ",
         PercentText((1.0 + confidence) / 2.0),
-        " confidence, W1 of the distributions is at least the interval's lower "
-        "end."));
-    const int64_t fewest = std::min(estimate.p_samples, estimate.q_samples);
-    if (fewest < kFewSamples) {
-      table.notes.push_back(absl::StrCat(
-          "Only ", fewest,
-          " samples of a side were held out: the confidence is right where the "
-          "critic's values are close to a normal distribution."));
+        " confidence where the critic's values are close to a normal "
+        "distribution or the held-out samples (",
+        estimate.p_samples, " and ", estimate.q_samples,
+        ") are many; not where values too rare to be among them carry much of "
+        "the mean."));
+    if (estimate.estimate.standard_error == 0.0) {
+      table.notes.push_back(
+          "The critic does not vary over the held-out samples of a side: the "
+          "interval has no width, and says nothing of rarer samples.");
     }
   } else {
     table.notes.push_back(
@@ -177,7 +178,7 @@ std::string ReportJson(const Report& report) {
   json["dimension"] = report.samples.p.size(1);
   json["units"] = "those of the samples";
   json["ground_norm"] = NormName(report.config.ground_norm);
-  json["lower_bound"] = estimate.estimate.value;
+  json["lower_bound"] = estimate.estimate.LowerBound();
   json["held_out"] = estimate.held_out;
   json["standard_error"] = estimate.held_out
                                ? Json(estimate.estimate.standard_error)

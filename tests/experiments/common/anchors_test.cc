@@ -155,6 +155,16 @@ TEST(AnchorTable, DoesNotJudgeWhatAnAttackLeaves) {
   EXPECT_EQ(TextAt(table, 0, "verdict"), kNoVerdict);
 }
 
+TEST(AnchorTable, DoesNotJudgeByRunsThatWereStopped) {
+  const ScoredExperiment experiment;
+  Anchor anchor = Published(0.5, std::nullopt);
+  anchor.kind = "unfinished run";
+  const Table table =
+      AnchorTable(experiment, {anchor}, {Scored("a", "quick", 0.9, 0)});
+  ASSERT_EQ(table.rows.size(), 1u);
+  EXPECT_EQ(TextAt(table, 0, "verdict"), kNoVerdict);
+}
+
 TEST(AnchorTable, LeavesOutWhatHasNoCounterpart) {
   const ScoredExperiment experiment;
   Anchor other_experiment = Published(0.5, std::nullopt);

@@ -37,7 +37,8 @@ TEST(SettingsTest, WithoutResumeTheSameCommandWouldStartAnew) {
   EXPECT_EQ(HowToGoOn(settings), "the same command goes on from here");
   settings.resume = false;
   EXPECT_EQ(HowToGoOn(settings),
-            "the same command without --resume=false goes on from here");
+            "without --resume=false the same command keeps every record that "
+            "is there, older ones too, and does the rest");
 }
 
 TEST(SettingsTest, UnknownPresetIsAnErrorThatListsTheKnown) {

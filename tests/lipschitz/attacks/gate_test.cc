@@ -180,6 +180,24 @@ TEST(GateTest, ASearchInFloat32IsJudgedInFloat64) {
   }
 }
 
+// What float32 certifies is the image as float32 has it: a corner of the box
+// around that one may be farther from the float64 image.
+TEST(GateTest, AFalseFloat32CertificateOfAFloat64ImageIsCaught) {
+  for (Norm norm : {Norm::kL2, Norm::kLinf}) {
+    SCOPED_TRACE(NormName(norm));
+    Sequential network = RandomAffine(4);
+    const at::Tensor x = at::rand({40, 5}, at::kDouble) * 0.2 + 0.4;
+    auto certificates =
+        Certify(*network, x, Options(norm, Arithmetic::kFloat32));
+    ASSERT_TRUE(certificates.ok()) << certificates.status();
+    certificates->pairwise_radius = certificates->pairwise_radius * (1 + 1e-3);
+    const GateReport caught =
+        Attacked(*network, x, *certificates, ToTheBoundary());
+    EXPECT_EQ(static_cast<int64_t>(caught.counterexamples.size()),
+              (certificates->pairwise_radius > 0).sum().item<int64_t>());
+  }
+}
+
 TEST(GateTest, AFloat64NetworkIsSearchedInFloat64) {
   Sequential network = Chain({Affine(Matrix({{1, 0}, {0, 1}})).ptr()});
   const at::Tensor x = Matrix({{0.5, 0.25}}).to(at::kFloat);

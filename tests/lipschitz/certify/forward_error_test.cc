@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/certify/arithmetic_evaluation.h"
+#include "lipschitz/certify/dual_norms.h"
 #include "lipschitz/certify/network_parts.h"
 #include "lipschitz/layers/image_shape.h"
 #include "lipschitz/layers/linear.h"
@@ -294,6 +295,76 @@ TEST(ForwardErrorTest, HoldsForLayersOfImages) {
       }
     }
   }
+}
+
+// Inputs of every size, each entry off by up to its last bit.
+TEST(ForwardErrorTest, ByNormsHoldsForValuesAndIsNotFarFromThem) {
+  int64_t seed = 0;
+  for (const ActivationSpec& activation : AllActivations()) {
+    for (Arithmetic arithmetic : {Arithmetic::kFloat64, Arithmetic::kFloat32}) {
+      ++seed;
+      SCOPED_TRACE(activation.Name() + " " + ArithmeticName(arithmetic));
+      Sequential network = RandomMlp(
+          seed, {9, 16, 8, 3}, activation,
+          seed % 2 == 0 ? ConstraintKind::kBjorck : ConstraintKind::kNone,
+          seed % 3 == 0 ? 7.0 : 1.0);
+      auto evaluation = ArithmeticEvaluation::Create(*network, arithmetic);
+      ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+      const auto bound =
+          ForwardErrorBound::Create(*TakeApart(*network), arithmetic);
+      ASSERT_TRUE(bound.ok()) << bound.status();
+      const at::ScalarType type = (*evaluation)->type();
+      const double unit =
+          arithmetic == Arithmetic::kFloat32 ? 0x1p-24 : 0x1p-53;
+      const at::Tensor x =
+          (at::randn({6, 9}, at::kDouble) *
+           at::pow(10.0, at::arange(-2, 4, at::kDouble)).unsqueeze(1))
+              .to(type)
+              .to(at::kDouble);
+      const at::Tensor perturbed =
+          (x * (1.0 + 2.0 * unit * at::randint(-1, 2, {6, 9}).to(at::kDouble)))
+              .to(type);
+      const at::Tensor errors =
+          bound->ErrorsByNorms(VectorNorms(x), /*relative_error=*/3.0 * unit);
+      ASSERT_EQ(errors.sizes(), at::IntArrayRef({6, 3}));
+      const torch::NoGradGuard no_grad;
+      const at::Tensor computed = network->forward(perturbed).to(at::kDouble);
+      double largest = 0.0;
+      for (int64_t i = 0; i < x.size(0); ++i) {
+        const Vector truth = Truth(network, x[i]);
+        std::vector<double> off;
+        for (size_t j = 0; j < truth.size(); ++j) {
+          off.push_back(static_cast<double>(
+              static_cast<Extended>(
+                  computed[i][static_cast<int64_t>(j)].item<double>()) -
+              truth[j]));
+        }
+        const at::Tensor norms = VectorNorms(at::tensor(off, at::kDouble));
+        for (int64_t q = 0; q < 3; ++q) {
+          largest = std::max(
+              largest, norms[q].item<double>() / errors[i][q].item<double>());
+        }
+      }
+      EXPECT_LE(largest, 1.0);
+      EXPECT_GE(largest, 1e-3);
+    }
+  }
+}
+
+TEST(ForwardErrorTest, ByNormsIsInfiniteWhereForwardMayOverflow) {
+  Sequential network;
+  for (const char* name : {"1", "2", "3", "4", "5", "6", "7", "8", "9"}) {
+    network->push_back(name, Affine(at::full({2, 2}, 1e38)).ptr());
+  }
+  const auto evaluation =
+      ArithmeticEvaluation::Create(*network, Arithmetic::kFloat64);
+  ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+  const auto bound =
+      ForwardErrorBound::Create(*TakeApart(*network), Arithmetic::kFloat64);
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  const at::Tensor errors =
+      bound->ErrorsByNorms(VectorNorms(at::ones({1, 2}, at::kDouble)), 0.0);
+  EXPECT_TRUE(at::isinf(errors).all().item<bool>()) << errors;
 }
 
 TEST(ForwardErrorTest, HoldsForUnevenWeightsAndCancellingBiases) {

@@ -18,9 +18,12 @@
 #include "lipschitz/base/layer.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/layers/constraint.h"
+#include "lipschitz/layers/convolution_constraint.h"
 #include "lipschitz/layers/linear.h"
 #include "lipschitz/layers/sequential.h"
+#include "lipschitz/models/conv_net.h"
 #include "lipschitz/models/mlp.h"
+#include "lipschitz/models/network.h"
 #include "tests/testing/tensors.h"
 
 namespace lipschitz {
@@ -104,6 +107,100 @@ TEST(DualEstimateTest, TranslationIsMeasuredExactly) {
   const DualEstimate estimate = Estimate(*critic, q + 3, q);
   EXPECT_NEAR(estimate.value, 3, 1e-6);
   EXPECT_NEAR(estimate.lipschitz_constant, 1, 1e-12);
+}
+
+// The means of the same values in another order: rounding alone tells them
+// apart.
+TEST(DualEstimateTest, LowerBoundIsNotAboveZeroForTheSameSamplesShuffled) {
+  int above = 0;
+  for (int64_t seed = 0; seed < 40; ++seed) {
+    MlpConfig config;
+    config.input_dim = 2;
+    config.hidden = {64, 64};
+    config.activation = ActivationSpec::GroupSort(4);
+    config.constraint.kind = ConstraintKind::kStiefel;
+    torch::manual_seed(static_cast<uint64_t>(seed));
+    Sequential critic = *MakeMlp(config);
+    torch::Tensor p = torch::randn({1000, 2}, torch::kDouble);
+    if (seed % 2 == 1) p[0].fill_(1e9);
+    const DualEstimate estimate =
+        Estimate(*critic, p, p.index_select(0, torch::randperm(1000)));
+    above += estimate.value > 0.0;
+    EXPECT_LE(estimate.LowerBound(), 0.0);
+    EXPECT_GE(estimate.rounding, std::abs(estimate.value));
+    // Nine digits of a distance that is as large as the samples are spread.
+    EXPECT_LT(estimate.rounding,
+              1e-9 * (p - p.mean(0)).norm(2, 1).mean().item<double>());
+  }
+  // Otherwise it would be no test.
+  EXPECT_GT(above, 3);
+}
+
+TEST(DualEstimateTest, LowerBoundIsNotAboveATranslationThatRoundingHides) {
+  for (int64_t seed = 0; seed < 20; ++seed) {
+    MlpConfig config;
+    config.input_dim = 2;
+    config.hidden = {32, 32};
+    config.activation = ActivationSpec::MaxMin();
+    config.constraint.kind = ConstraintKind::kStiefel;
+    torch::manual_seed(static_cast<uint64_t>(seed));
+    Sequential critic = *MakeMlp(config);
+    const torch::Tensor p =
+        torch::cat({torch::randn({200, 2}, torch::kDouble) * 1e-3,
+                    torch::full({1, 2}, 1e9, torch::kDouble)});
+    const torch::Tensor q = p + 1e-9;
+    const double exact = (p - q).norm(2, 1).mean().item<double>();
+    for (const DualEstimate& estimate :
+         {Estimate(*critic, p, q), Estimate(*critic, q, p)}) {
+      EXPECT_LE(estimate.LowerBound(), exact);
+    }
+  }
+}
+
+TEST(DualEstimateTest, RoundingOfAConvolutionIsKnown) {
+  ConvNetConfig config = SmallConvNet(1, 8, 8, 1);
+  config.activation = ActivationSpec::MaxMin();
+  config.convolution.kind = ConvolutionConstraintKind::kOrthogonal;
+  config.dense.kind = ConstraintKind::kStiefel;
+  auto critic = MakeNetwork(config);
+  ASSERT_TRUE(critic.ok()) << critic.status();
+  const DualEstimate estimate =
+      Estimate(**critic, torch::rand({20, 64}), torch::rand({20, 64}));
+  EXPECT_GT(estimate.rounding, 0.0);
+  EXPECT_LT(estimate.rounding, 1e-8);
+}
+
+// A layer of a user's own may compute anything.
+TEST(DualEstimateTest, RoundingOfAnUnknownLayerIsUnbounded) {
+  class Halved : public LayerImpl {
+   public:
+    Halved() : LayerImpl("halved") {}
+    torch::Tensor forward(const torch::Tensor& x) override {
+      return x.sum(1, /*keepdim=*/true) / 2.0;
+    }
+    absl::StatusOr<BoundTable> LipschitzBounds() override {
+      return BoundTable::SameNorm(1.0);
+    }
+  };
+  Halved critic;
+  const DualEstimate estimate =
+      Estimate(critic, torch::ones({3, 1}), torch::zeros({3, 1}));
+  EXPECT_NEAR(estimate.value, 0.5, 1e-12);
+  EXPECT_EQ(estimate.rounding, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(estimate.LowerBound(), -std::numeric_limits<double>::infinity());
+}
+
+TEST(DualEstimateTest, RescaledItIsTheSameInOtherUnits) {
+  DualEstimate estimate;
+  estimate.value = 3.0;
+  estimate.standard_error = 0.5;
+  estimate.rounding = 1e-12;
+  estimate.Rescale(10.0);
+  EXPECT_EQ(estimate.value, 30.0);
+  EXPECT_EQ(estimate.standard_error, 5.0);
+  EXPECT_GT(estimate.rounding, 1e-11);
+  EXPECT_LT(estimate.rounding, 1e-11 + 1e-14);
+  EXPECT_LT(estimate.LowerBound(), 30.0 - 1e-11);
 }
 
 TEST(DualEstimateTest, AbsoluteValueMeasuresTheEndsAgainstTheMiddle) {

@@ -166,7 +166,7 @@ TEST(Readme, ShowsTheCommittedNumbers) {
   ShowsRowsOf(experiments::InterpretabilityExperiment(),
               {"experiments/interpretability/README.md"}, {"mnist"});
   ShowsRowsOf(experiments::WganExperiment(), {"experiments/wgan/README.md"},
-              {"mnist", "fashion_mnist"});
+              {"mnist", "fashion_mnist", "cifar10"});
   const experiments::WassersteinEstimationExperiment estimation;
   ShowsRowsOf(estimation, {"experiments/wasserstein_estimation/README.md"},
               {"mnist", "fashion_mnist"}, /*seeds=*/3,

@@ -137,7 +137,7 @@ std::string ReportTable(const Report& report) {
         estimate.p_samples, " and ", estimate.q_samples,
         ") are many; not where values too rare to be among them carry much of "
         "the mean."));
-    if (estimate.estimate.standard_error == 0.0) {
+    if (estimate.estimate.standard_error <= estimate.estimate.rounding) {
       table.notes.push_back(
           "The critic does not vary over the held-out samples of a side: the "
           "interval has no width, and says nothing of rarer samples.");

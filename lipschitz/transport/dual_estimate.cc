@@ -69,6 +69,7 @@ absl::StatusOr<ForwardErrorBound> RoundingOfValues(LayerImpl& critic) {
 }  // namespace
 
 double DualEstimate::LowerBound() const {
+  if (rounding == 0.0) return value;  // of a constant critic
   return std::nextafter(value - rounding, -rounding::kInfinity);
 }
 

@@ -331,6 +331,7 @@ TEST(DualEstimateTest, ConstantCriticGivesZero) {
   EXPECT_EQ(estimate.value, 0);
   EXPECT_EQ(estimate.standard_error, 0);
   EXPECT_EQ(estimate.lipschitz_constant, 0);
+  EXPECT_EQ(estimate.LowerBound(), 0.0);
 }
 
 TEST(DualEstimateTest, CriticIsLeftAsItWas) {

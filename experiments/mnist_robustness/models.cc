@@ -84,6 +84,7 @@ Sizes SizesOf(Preset preset) {
       sizes.linf_hidden = {2048};
       sizes.epochs = 5;
       sizes.batch_size = 512;
+      sizes.attacked_steps = {OptimizerKind::kAdam, 1e-3};
       sizes.anchor_offset = 1.9;
       sizes.anchor_temperature = 16.0;
       sizes.anchor_steps.optimizer = OptimizerKind::kFastMuon;

@@ -389,7 +389,7 @@ TEST(CommittedResults, RobustnessReachesWhatItsReadmeClaims) {
   EXPECT_GE(paper("linf", "linf_rows_groupsort32", "test_accuracy"), 0.90);
   // The attacks mean something: free networks fall to them.
   for (const char* model : {"none_relu", "none_maxmin"}) {
-    EXPECT_LE(mean(Preset::kQuick, "linf", model, "auto_pgd_0.1"), 0.06)
+    EXPECT_LE(mean(Preset::kQuick, "linf", model, "auto_pgd_0.1"), 0.08)
         << model;
     EXPECT_LE(mean(Preset::kQuick, "l2", model, "auto_pgd_1.58"), 0.1) << model;
   }

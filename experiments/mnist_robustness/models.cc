@@ -137,15 +137,16 @@ std::vector<RobustModel> FreeModels(const Sizes& sizes, Norm norm) {
       Model("none_relu_pgd", sizes, ConstraintKind::kNone,
             ActivationSpec::Relu())};
   for (RobustModel& model : models) {
-    const Steps& steps =
-        &model == &models[2] ? sizes.attacked_steps : sizes.free_steps;
-    model.recipe.optimizer = steps.optimizer;
-    model.recipe.learning_rate = steps.learning_rate;
+    model.recipe.optimizer = sizes.free_steps.optimizer;
+    model.recipe.learning_rate = sizes.free_steps.learning_rate;
     // As many as the models that they are compared with.
     if (norm == Norm::kLinf) model.recipe.epochs = sizes.linf_epochs;
   }
-  models[2].recipe.adversarial.norm = norm;
-  models[2].recipe.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;
+  ClassifierRecipe& attacked = models.back().recipe;
+  attacked.optimizer = sizes.attacked_steps.optimizer;
+  attacked.learning_rate = sizes.attacked_steps.learning_rate;
+  attacked.adversarial.norm = norm;
+  attacked.adversarial.epsilon = norm == Norm::kL2 ? 1.58 : 0.1;
   return models;
 }
 

@@ -16,8 +16,8 @@
 #include "experiments/common/settings.h"
 #include "experiments/registry.h"
 #include "gtest/gtest.h"
-#include "lipschitz/base/files.h"
 #include "lipschitz/models/generator.h"
+#include "tests/testing/data_files.h"
 #include "tests/testing/files.h"
 #include "tests/testing/subprocess.h"
 
@@ -130,37 +130,14 @@ TEST(CommittedResults, GeneratorsAreThoseOfTheRecords) {
   EXPECT_EQ(files, 6);
 }
 
-// Black images with the numbers and labels of MNIST's: enough to plan with.
-void WriteBlackImages(const std::string& folder) {
-  const auto integer = [](int64_t value) {
-    std::string bytes;
-    for (const int shift : {24, 16, 8, 0}) {
-      bytes.push_back(static_cast<char>((value >> shift) & 0xff));
-    }
-    return bytes;
-  };
-  for (const auto& [name, count] :
-       {std::pair<std::string, int64_t>{"train", 60000}, {"t10k", 10000}}) {
-    std::string labels(static_cast<size_t>(count), '\0');
-    for (size_t i = 0; i < labels.size(); ++i) {
-      labels[i] = static_cast<char>(i % 10);
-    }
-    const std::string pixels(static_cast<size_t>(count) * 784, '\0');
-    ASSERT_TRUE(WriteFileAtomically(folder + "/" + name + "-images-idx3-ubyte",
-                                    integer(0x803) + integer(count) +
-                                        integer(28) + integer(28) + pixels)
-                    .ok());
-    ASSERT_TRUE(WriteFileAtomically(folder + "/" + name + "-labels-idx1-ubyte",
-                                    integer(0x801) + integer(count) + labels)
-                    .ok());
-  }
-}
-
 // Else `reproduce` would run again what is committed.
 TEST(CommittedResults, ConfigurationsAreThoseThatThePresetsHave) {
-  const std::string data = testing::NewFolder("black");
-  WriteBlackImages(data + "/mnist");
-  WriteBlackImages(data + "/fashion-mnist");
+  // As many images as MNIST has, of noise: enough to plan with.
+  const std::string data = testing::NewFolder("noise");
+  const auto train = testing::RandomImages(60000, 1, 28, /*seed=*/0);
+  const auto test = testing::RandomImages(10000, 1, 28, /*seed=*/1);
+  testing::WriteMnist(data + "/mnist", train, test);
+  testing::WriteMnist(data + "/fashion-mnist", train, test);
   for (const auto& experiment : AllExperiments()) {
     int compared = 0;
     for (const Preset preset : {Preset::kQuick, Preset::kPaper}) {

@@ -106,7 +106,7 @@ torch::Tensor PointsBetween(const CriticProblem& problem,
                                       torch::TensorOptions(torch::kDouble));
   const torch::Tensor x = t * p.narrow(0, 0, n).to(torch::kDouble) +
                           (1 - t) * q.narrow(0, 0, n).to(torch::kDouble);
-  return (x - estimate.shift) / estimate.scale;
+  return estimate.Standardised(x);
 }
 
 absl::StatusOr<torch::Tensor> GradientNormsBetween(
@@ -176,7 +176,7 @@ absl::StatusOr<RunOutcome> Execute(const CriticRun& run,
   outcome.SetTraining(estimated->training);
   outcome.verdict = Verdict(estimate, problem.exact, config);
   if (run.examine) {
-    LIPSCHITZ_RETURN_IF_ERROR(run.examine(*estimated, &outcome));
+    LIPSCHITZ_RETURN_IF_ERROR(run.examine(problem, *estimated, &outcome));
   }
   return outcome;
 }
@@ -278,6 +278,8 @@ Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
                            {"gradient norm", {3, true}}}) {
     table.columns.push_back(column);
   }
+  const auto more = more_metrics();
+  for (const auto& [metric, column] : more) table.columns.push_back(column);
   AddCostColumns(1, &table);
   for (const VariantRecords& group : GroupByVariant(records)) {
     std::vector<Cell> row;
@@ -292,6 +294,9 @@ Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
     row.emplace_back(SummariseMetric(group, "mean_difference"));
     row.emplace_back(IsBound(group));
     row.emplace_back(SummariseMetric(group, "gradient_norm_mean"));
+    for (const auto& [metric, column] : more) {
+      row.emplace_back(SummariseMetric(group, metric));
+    }
     AddCostCells(group, &row);
     table.rows.push_back(std::move(row));
   }
@@ -299,7 +304,9 @@ Table CriticExperiment::MakeTable(const std::vector<Record>& records) const {
       "Estimate: the critic's mean difference between samples of P and of Q, "
       "divided by its proven constant K: at most W1. The mean difference "
       "itself is a bound only where K is 1 (up to 1e-5). Gradient norm: mean "
-      "over points between samples of P and Q. Mean ± standard deviation over "
+      "over points between samples of P and Q. ",
+      more_notes(),
+      "Mean ± standard deviation over "
       "seeds. Preset: ",
       records.empty() ? "none" : records[0].preset, ".")};
   return table;

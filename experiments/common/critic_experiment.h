@@ -42,7 +42,9 @@ struct CriticRun {
   // Drawn with the run's seed.
   std::function<absl::StatusOr<CriticProblem>(uint64_t seed)> problem;
   // Optional: adds to the outcome what else is worth knowing about the critic.
-  std::function<absl::Status(const WassersteinEstimate&, RunOutcome*)> examine;
+  std::function<absl::Status(const CriticProblem&, const WassersteinEstimate&,
+                             RunOutcome*)>
+      examine;
 };
 
 // What replaces the preset's values, and which runs are left.
@@ -93,6 +95,12 @@ class CriticExperiment : public Experiment {
   // How many of these, the first ones, are of the problem: rows that differ in
   // them are not compared.
   virtual size_t compared_within() const { return 0; }
+  // Metrics that `examine` adds and their columns, and what there is to say of
+  // them below the table.
+  virtual std::vector<std::pair<std::string, Column>> more_metrics() const {
+    return {};
+  }
+  virtual std::string more_notes() const { return ""; }
 
  private:
   CriticSettings settings_;

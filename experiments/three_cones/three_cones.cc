@@ -69,7 +69,8 @@ std::vector<double> Rounded(const torch::Tensor& values, double digits) {
 }
 
 // The critic and its gradient norm on a grid, row by row from below.
-absl::Status AddSurface(const WassersteinEstimate& estimate,
+absl::Status AddSurface(const CriticProblem&,
+                        const WassersteinEstimate& estimate,
                         RunOutcome* outcome) {
   Sequential critic = estimate.critic;
   const auto parameters = critic->parameters();

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "experiments/common/image_data.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/optim/optimizer.h"
+#include "lipschitz/transport/c_transform.h"
 #include "lipschitz/transport/exact_wasserstein.h"
 
 namespace lipschitz::experiments {
@@ -62,6 +64,38 @@ absl::StatusOr<CriticProblem> WithExact(torch::Tensor p, torch::Tensor q) {
                      Norm::kL2));
   problem.exact = optimum.value;
   return problem;
+}
+
+// How far a transform's bound may be above the exact value, relative to it, for
+// the rounding of the latter.
+constexpr double kExactAllowance = 1e-9;
+
+constexpr char kOfCritic[] = "c_transform_over_exact";
+constexpr char kOfZero[] = "c_transform_of_zero_over_exact";
+
+// What the c-transform of the critic proves about the samples, and, to judge
+// that by, what the one of no critic at all does.
+absl::Status AddTransforms(const CriticProblem& problem,
+                           const WassersteinEstimate& estimate,
+                           RunOutcome* outcome) {
+  const torch::Tensor& p = problem.p_samples;
+  const torch::Tensor& q = problem.q_samples;
+  LIPSCHITZ_ASSIGN_OR_RETURN(const TransformedPotentials of_critic,
+                             TransformCritic(estimate, p, q, Norm::kL2));
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const TransformedPotentials of_zero,
+      TransformPotentials({p, {}}, {q, {}}, torch::zeros({q.size(0)}),
+                          Norm::kL2));
+  for (const auto& [metric, transformed] :
+       {std::pair(kOfCritic, &of_critic), std::pair(kOfZero, &of_zero)}) {
+    const double share = transformed->lower_bound / problem.exact;
+    outcome->metrics[metric] = share;
+    if (!(share <= 1.0 + kExactAllowance)) {
+      outcome->verdict = absl::FailedPreconditionError(
+          absl::StrFormat("certificate broken: %s is %.12g", metric, share));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::vector<int64_t> Layers(size_t count, int64_t width) {
@@ -151,6 +185,7 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
       run.dataset = data.dataset;
       run.problem_config = {{"samples", samples}};
       run.problem = data.problem;
+      run.examine = AddTransforms;
       SetSizes(common.preset, data, &run.config);
       LIPSCHITZ_ASSIGN_OR_RETURN(run.config.mlp().activation,
                                  ParseActivation(variant.activation));
@@ -160,6 +195,17 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
     }
   }
   return runs;
+}
+
+std::vector<std::pair<std::string, Column>>
+TransportAccuracyExperiment::more_metrics() const {
+  return {{kOfCritic, {"c-transform / exact", {5, true}, Better::kHigher}},
+          {kOfZero, {"c-transform of 0 / exact", {5, true}}}};
+}
+
+std::string TransportAccuracyExperiment::more_notes() const {
+  return "c-transform: the bound on W1 of these samples that the critic's "
+         "values at those of Q lead to, and, of 0, the values of no critic. ";
 }
 
 }  // namespace lipschitz::experiments

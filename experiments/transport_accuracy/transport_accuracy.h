@@ -38,6 +38,8 @@ class TransportAccuracyExperiment : public CriticExperiment {
             {"activation", "activation"}};
   }
   size_t compared_within() const override { return 1; }
+  std::vector<std::pair<std::string, Column>> more_metrics() const override;
+  std::string more_notes() const override;
 };
 
 }  // namespace lipschitz::experiments

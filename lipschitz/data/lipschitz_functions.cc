@@ -4,28 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/pairwise_distances.h"
 
 namespace lipschitz {
 namespace {
-
-// The p of a p-norm.
-double Exponent(Norm norm) {
-  switch (norm) {
-    case Norm::kL1:
-      return 1.0;
-    case Norm::kL2:
-      return 2.0;
-    case Norm::kLinf:
-      return std::numeric_limits<double>::infinity();
-  }
-  return std::nan("");
-}
-
-// A compute_mode of at::cdist: never by a matrix product.
-constexpr int64_t kDirectly = 2;
 
 bool AllFinite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(),
@@ -127,10 +111,8 @@ at::Tensor Cones::Distances(const at::Tensor& x) const {
   for (const std::vector<double>& apex : apexes) {
     centres.push_back(at::tensor(at::ArrayRef<double>(apex), x.options()));
   }
-  // Differences, not products: nothing cancels near an apex. Many times faster
-  // than a norm over the few coordinates of every point.
-  return at::cdist(x, at::stack(centres), Exponent(norm),
-                   /*compute_mode=*/kDirectly);
+  // Many times faster than a norm over the few coordinates of every point.
+  return PairwiseDistances(x, at::stack(centres), norm);
 }
 
 at::Tensor Cones::LowerEnvelope(const at::Tensor& x) const {

@@ -124,6 +124,12 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
   });
 }
 
+torch::Tensor CriticValues(LayerImpl& critic, const torch::Tensor& samples) {
+  torch::NoGradGuard no_grad;
+  const Float64Evaluation evaluation(critic);
+  return ValuesAt(critic, samples).squeeze(1);
+}
+
 Interval IntervalOf(const DualEstimate& estimate, double confidence) {
   if (estimate.standard_error == 0.0) return {estimate.value, estimate.value};
   const double width =

@@ -48,6 +48,10 @@ absl::StatusOr<DualEstimate> EstimateWithCritic(LayerImpl& critic,
                                                 const torch::Tensor& q,
                                                 Norm ground_norm);
 
+// The values, (n), at `samples`, (n, dim) on the critic's device, of a critic
+// with one output, evaluated as above.
+torch::Tensor CriticValues(LayerImpl& critic, const torch::Tensor& samples);
+
 struct Interval {
   double lower = 0.0;
   double upper = 0.0;

@@ -84,4 +84,17 @@ absl::StatusOr<EmpiricalMeasure> Normalised(const EmpiricalMeasure& measure,
   });
 }
 
+absl::StatusOr<MeasurePair> NormalisedPair(const EmpiricalMeasure& p,
+                                           const EmpiricalMeasure& q) {
+  MeasurePair pair;
+  LIPSCHITZ_ASSIGN_OR_RETURN(pair.p, Normalised(p, "P"));
+  LIPSCHITZ_ASSIGN_OR_RETURN(pair.q, Normalised(q, "Q"));
+  if (pair.p.points.size(1) != pair.q.points.size(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("P has points of dimension ", pair.p.points.size(1),
+                     " and Q of dimension ", pair.q.points.size(1)));
+  }
+  return pair;
+}
+
 }  // namespace lipschitz

@@ -24,4 +24,13 @@ struct EmpiricalMeasure {
 absl::StatusOr<EmpiricalMeasure> Normalised(const EmpiricalMeasure& measure,
                                             const std::string& name);
 
+struct MeasurePair {
+  EmpiricalMeasure p;
+  EmpiricalMeasure q;
+};
+
+// Both, by the names P and Q, and of the same dimension.
+absl::StatusOr<MeasurePair> NormalisedPair(const EmpiricalMeasure& p,
+                                           const EmpiricalMeasure& q);
+
 }  // namespace lipschitz

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/pairwise_distances.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz {
@@ -175,42 +176,12 @@ absl::StatusOr<OptimalTransport> Solve(const EmpiricalMeasure& p,
   return result;
 }
 
-double PNorm(Norm norm) {
-  switch (norm) {
-    case Norm::kL1:
-      return 1.0;
-    case Norm::kL2:
-      return 2.0;
-    case Norm::kLinf:
-      break;
-  }
-  return std::numeric_limits<double>::infinity();
-}
-
-struct Pair {
-  EmpiricalMeasure p;
-  EmpiricalMeasure q;
-};
-
-absl::StatusOr<Pair> CheckedPair(const EmpiricalMeasure& p,
-                                 const EmpiricalMeasure& q) {
-  Pair pair;
-  LIPSCHITZ_ASSIGN_OR_RETURN(pair.p, Normalised(p, "P"));
-  LIPSCHITZ_ASSIGN_OR_RETURN(pair.q, Normalised(q, "Q"));
-  if (pair.p.points.size(1) != pair.q.points.size(1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("P has points of dimension ", pair.p.points.size(1),
-                     " and Q of dimension ", pair.q.points.size(1)));
-  }
-  return pair;
-}
-
 }  // namespace
 
 absl::StatusOr<OptimalTransport> SolveTransport(const EmpiricalMeasure& p,
                                                 const EmpiricalMeasure& q,
                                                 Norm ground_norm) {
-  LIPSCHITZ_ASSIGN_OR_RETURN(const Pair pair, CheckedPair(p, q));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const MeasurePair pair, NormalisedPair(p, q));
   const int64_t n = pair.p.points.size(0);
   const int64_t m = pair.q.points.size(0);
   if (n > kMostTransportPairs / m) {
@@ -218,21 +189,18 @@ absl::StatusOr<OptimalTransport> SolveTransport(const EmpiricalMeasure& p,
         "exact transport: ", n, " × ", m, " points are more than the ",
         kMostTransportPairs, " pairs that are solved exactly; give fewer"));
   }
-  return CatchTorch("exact transport",
-                    [&]() -> absl::StatusOr<OptimalTransport> {
-                      // 2: differences themselves. The other mode multiplies
-                      // out ‖x‖² − 2x·y + ‖y‖², which cancels.
-                      const at::Tensor distances =
-                          at::cdist(pair.p.points, pair.q.points,
-                                    PNorm(ground_norm), /*compute_mode=*/2)
-                              .contiguous();
-                      return Solve(pair.p, pair.q, distances);
-                    });
+  return CatchTorch(
+      "exact transport", [&]() -> absl::StatusOr<OptimalTransport> {
+        const at::Tensor distances =
+            PairwiseDistances(pair.p.points, pair.q.points, ground_norm)
+                .contiguous();
+        return Solve(pair.p, pair.q, distances);
+      });
 }
 
 absl::StatusOr<double> WassersteinOnTheLine(const EmpiricalMeasure& p,
                                             const EmpiricalMeasure& q) {
-  LIPSCHITZ_ASSIGN_OR_RETURN(const Pair pair, CheckedPair(p, q));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const MeasurePair pair, NormalisedPair(p, q));
   if (pair.p.points.size(1) != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the line has dimension 1, the points have ", pair.p.points.size(1)));

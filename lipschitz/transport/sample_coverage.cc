@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lipschitz/base/norm.h"
+#include "lipschitz/base/pairwise_distances.h"
 #include "lipschitz/base/status.h"
 
 namespace lipschitz {
@@ -39,17 +41,13 @@ absl::Status Check(const at::Tensor& samples, int64_t k,
   return absl::OkStatus();
 }
 
-// (rows of x, rows of y), without the shortcut through products, which cancels.
-at::Tensor Distances(const at::Tensor& x, const at::Tensor& y) {
-  return at::cdist(x, y, /*p=*/2.0, /*compute_mode=*/2);
-}
-
 // (n): the distance of each sample from its k-th nearest other one.
 at::Tensor Radii(const at::Tensor& x, int64_t k) {
   std::vector<at::Tensor> radii;
   for (int64_t first = 0; first < x.size(0); first += kRowsAtATime) {
     const int64_t rows = std::min(kRowsAtATime, x.size(0) - first);
-    at::Tensor distances = Distances(x.narrow(0, first, rows), x);
+    at::Tensor distances =
+        PairwiseDistances(x.narrow(0, first, rows), x, Norm::kL2);
     // Not itself, whatever else is at the same place.
     distances.diagonal(first).fill_(-1.0);
     radii.push_back(std::get<0>(distances.kthvalue(k + 1, /*dim=*/1)));
@@ -80,7 +78,8 @@ absl::StatusOr<SampleCoverage> MeasureCoverage(const at::Tensor& real,
     int64_t recalled = 0;
     for (int64_t first = 0; first < x.size(0); first += kRowsAtATime) {
       const int64_t rows = std::min(kRowsAtATime, x.size(0) - first);
-      const at::Tensor distances = Distances(x.narrow(0, first, rows), y);
+      const at::Tensor distances =
+          PairwiseDistances(x.narrow(0, first, rows), y, Norm::kL2);
       const at::Tensor inside =
           distances <= real_radii.narrow(0, first, rows).unsqueeze(1);
       balls += inside.sum(0);

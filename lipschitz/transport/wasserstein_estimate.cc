@@ -83,14 +83,7 @@ struct Source {
 };
 
 absl::Status CheckFinite(const TwoSamples& samples) {
-  LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.p, {}}, "P").status());
-  LIPSCHITZ_RETURN_IF_ERROR(Normalised({samples.q, {}}, "Q").status());
-  if (samples.p.size(1) != samples.q.size(1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("P has samples of dimension ", samples.p.size(1),
-                     " and Q of dimension ", samples.q.size(1)));
-  }
-  return absl::OkStatus();
+  return NormalisedPair({samples.p, {}}, {samples.q, {}}).status();
 }
 
 absl::StatusOr<Source> FromSamplers(const Sampler& p, const Sampler& q,
@@ -354,6 +347,35 @@ MlpConfig CriticNetwork(Norm norm, const std::vector<int64_t>& hidden,
     network.constraints[0].kind = ConstraintKind::kL1ToLinf;
   }
   return network;
+}
+
+torch::Tensor WassersteinEstimate::Standardised(const torch::Tensor& x) const {
+  return Standardisation{shift, scale}.Apply(x.to(torch::kCPU));
+}
+
+absl::StatusOr<TransformedPotentials> TransformCritic(
+    const WassersteinEstimate& estimate, const torch::Tensor& p,
+    const torch::Tensor& q, Norm ground_norm) {
+  return CatchTorch(
+      "c-transform of the critic",
+      [&]() -> absl::StatusOr<TransformedPotentials> {
+        LIPSCHITZ_RETURN_IF_ERROR(CheckFinite({p, q}));
+        if (q.size(1) != estimate.shift.size(0)) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "the critic takes inputs of dimension ", estimate.shift.size(0),
+              ", the samples have ", q.size(1)));
+        }
+        Sequential critic = estimate.critic;
+        const double constant = estimate.estimate.lipschitz_constant;
+        const auto parameters = critic->parameters();
+        const torch::Device device =
+            parameters.empty() ? torch::kCPU : parameters[0].device();
+        torch::Tensor values =
+            CriticValues(*critic, estimate.Standardised(q).to(device));
+        // A constant critic has K = 0.
+        if (constant > 0.0) values = values * (estimate.scale / constant);
+        return TransformPotentials({p, {}}, {q, {}}, values, ground_norm);
+      });
 }
 
 absl::Status WassersteinConfig::Validate() const {

@@ -21,6 +21,7 @@
 #include "lipschitz/optim/optimizer.h"
 #include "lipschitz/training/schedule.h"
 #include "lipschitz/training/train.h"
+#include "lipschitz/transport/c_transform.h"
 #include "lipschitz/transport/dual_estimate.h"
 
 namespace lipschitz {
@@ -114,10 +115,21 @@ struct WassersteinEstimate {
   Sequential critic{nullptr};
   torch::Tensor shift;  // (dim), float64
   double scale = 1.0;
+  // Samples, (n, dim), as the critic takes them: float64, on the CPU.
+  torch::Tensor Standardised(const torch::Tensor& x) const;
+
   TrainingResult training;
   // Of the critic that was chosen.
   int64_t step = 0;
 };
+
+// A bound on W1 of the samples `p`, (n, dim), and `q`, (m, dim), closer to it
+// than the critic's own: the potentials that its values at `q`, over K, lead to
+// (transport/c_transform.h). Any samples, in their units. Errors: as of
+// TransformPotentials.
+absl::StatusOr<TransformedPotentials> TransformCritic(
+    const WassersteinEstimate& estimate, const torch::Tensor& p,
+    const torch::Tensor& q, Norm ground_norm);
 
 // Of two distributions: every step draws anew. The seed rules the samples; the
 // critic's weights are drawn from LibTorch's default generator.

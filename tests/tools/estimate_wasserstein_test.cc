@@ -286,7 +286,8 @@ TEST_F(Program, FindsATranslationOfGaussians) {
   // W1 = |(3, 4)| = 5.
   const std::string p = WriteArray("p.npy", Normal(1000, 2, 1));
   const std::string q = WriteCsv("q.csv", Normal(800, 2, 2) + Matrix({{3, 4}}));
-  const ProcessResult run = Run(p, q, {"--exact", "--test_share=0.3"});
+  const ProcessResult run =
+      Run(p, q, {"--exact", "--c_transform", "--test_share=0.3"});
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   const nlohmann::json result = Result();
 
@@ -323,6 +324,9 @@ TEST_F(Program, FindsATranslationOfGaussians) {
   EXPECT_NEAR(exact, solved->value, 1e-9);
   EXPECT_LE(result["exact"]["critic_bound"], exact + 1e-9);
   EXPECT_GE(result["exact"]["critic_bound"], 0.97 * exact);
+  const double transformed = result["c_transform"]["lower_bound"];
+  EXPECT_LE(transformed, exact + 1e-9);
+  EXPECT_GE(transformed, result["exact"]["critic_bound"]);
 
   const std::string& table = run.standard_output;
   EXPECT_NEAR(std::stod(Row(table, "certified lower bound (held-out")), bound,
@@ -333,6 +337,8 @@ TEST_F(Program, FindsATranslationOfGaussians) {
   EXPECT_NEAR(std::stod(Row(table, "exact W1 of all samples")), exact, 1e-7);
   EXPECT_NEAR(std::stod(Row(table, "the critic's lower bound on it")),
               result["exact"]["critic_bound"], 1e-7);
+  EXPECT_NEAR(std::stod(Row(table, "the c-transform's lower bound")),
+              transformed, 1e-7);
   EXPECT_EQ(Row(table, "samples of P"), "500 / 200 / 300");
   EXPECT_EQ(Row(table, "samples of Q"), "400 / 160 / 240");
   EXPECT_NE(table.find("97.5 % confidence where the critic's values are close "
@@ -467,7 +473,8 @@ TEST_F(Program, OnTheLine) {
 
 TEST_F(Program, TooManyPairsLeaveTheEstimate) {
   const std::string p = WriteArray("p.npy", Normal(6400, 2, 1));
-  const ProcessResult run = Run(p, p, {"--exact", "--steps=3"});
+  const ProcessResult run =
+      Run(p, p, {"--exact", "--c_transform", "--steps=3"});
   EXPECT_EQ(run.exit_status, 1);
   EXPECT_NE(run.standard_error.find("6324 samples a side"), std::string::npos)
       << run.standard_error;
@@ -477,6 +484,9 @@ TEST_F(Program, TooManyPairsLeaveTheEstimate) {
               result["lower_bound"], 1e-8);
   EXPECT_NE(result["exact"]["error"].get<std::string>().find("6400"),
             std::string::npos);
+  // Of samples and themselves.
+  EXPECT_NEAR(result["c_transform"]["lower_bound"], 0.0, 1e-9);
+  EXPECT_LE(result["c_transform"]["lower_bound"], 0.0);
 }
 
 // As under `bazel run`: in another folder than the user's.
@@ -546,10 +556,10 @@ TEST_F(Program, HelpNamesTheFlags) {
   const ProcessResult run = Run("", "", {"--help"});
   EXPECT_EQ(run.exit_status, 0);
   for (const std::string flag :
-       {"-p ", "-q ", "-ground_norm", "-exact", "-output", "-scale", "-seed",
-        "-steps", "-hidden", "-activation", "-batch_size", "-learning_rate",
-        "-test_share", "-validation_share", "-confidence", "-patience",
-        "-threads", "-progress"}) {
+       {"-p ", "-q ", "-ground_norm", "-exact", "-c_transform", "-output",
+        "-scale", "-seed", "-steps", "-hidden", "-activation", "-batch_size",
+        "-learning_rate", "-test_share", "-validation_share", "-confidence",
+        "-patience", "-threads", "-progress"}) {
     EXPECT_NE(run.standard_output.find(flag), std::string::npos) << flag;
   }
 }

@@ -44,31 +44,34 @@ absl::StatusOr<ExactDistance> Solve(const SamplePair& samples,
 
 }  // namespace
 
+absl::Status ExpectBelow(const ExactDistance& exact, double bound,
+                         const std::string& whose) {
+  if (bound <= (exact.value + exact.gap) * (1.0 + kRelativeTolerance)) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(absl::StrCat(
+      "a certificate is broken: ", whose, " lower bound ", Exact(bound),
+      " is above the exact W1 ", Exact(exact.value), " (and its gap of ",
+      Exact(exact.gap), ") of the same samples"));
+}
+
 absl::StatusOr<ExactDistance> SolveExactly(const SamplePair& samples,
                                            const WassersteinEstimate& estimate,
                                            Norm ground_norm) {
   LIPSCHITZ_ASSIGN_OR_RETURN(ExactDistance exact, Solve(samples, ground_norm));
   return CatchTorch("exact W1", [&]() -> absl::StatusOr<ExactDistance> {
-    const auto seen_by_critic = [&](const at::Tensor& x) {
-      return (x - estimate.shift) / estimate.scale;
-    };
     Sequential critic = estimate.critic;
     LIPSCHITZ_ASSIGN_OR_RETURN(
         DualEstimate bound,
-        EstimateWithCritic(*critic, seen_by_critic(samples.p),
-                           seen_by_critic(samples.q), ground_norm));
+        EstimateWithCritic(*critic, estimate.Standardised(samples.p),
+                           estimate.Standardised(samples.q), ground_norm));
     bound.Rescale(estimate.scale);
     exact.critic_bound = bound.LowerBound();
     // A critic whose rounding is not known proves nothing, and is judged by
     // what it says.
     const double judged =
         std::isfinite(bound.rounding) ? exact.critic_bound : bound.value;
-    if (!(judged <= (exact.value + exact.gap) * (1.0 + kRelativeTolerance))) {
-      return absl::InternalError(absl::StrCat(
-          "a certificate is broken: the critic's lower bound ", Exact(judged),
-          " is above the exact W1 ", Exact(exact.value), " (and its gap of ",
-          Exact(exact.gap), ") of the same samples"));
-    }
+    LIPSCHITZ_RETURN_IF_ERROR(ExpectBelow(exact, judged, "the critic's"));
     return exact;
   });
 }

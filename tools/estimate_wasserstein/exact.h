@@ -1,6 +1,9 @@
 // The exact W1 of all samples, beside what a trained critic proves about them.
 #pragma once
 
+#include <string>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lipschitz/base/norm.h"
 #include "lipschitz/transport/wasserstein_estimate.h"
@@ -18,8 +21,13 @@ struct ExactDistance {
   double critic_bound = 0.0;
 };
 
-// Internal where the critic's bound is above the exact value: a certificate is
-// broken. ResourceExhausted where the pairs of samples are too many.
+// Internal where `bound`, of what `whose` names, is above the exact value: a
+// certificate is broken.
+absl::Status ExpectBelow(const ExactDistance& exact, double bound,
+                         const std::string& whose);
+
+// Internal where the critic's bound is above the exact value.
+// ResourceExhausted where the pairs of samples are too many.
 absl::StatusOr<ExactDistance> SolveExactly(const SamplePair& samples,
                                            const WassersteinEstimate& estimate,
                                            Norm ground_norm);

@@ -102,6 +102,14 @@ Json ExactJson(const Report& report) {
           {"critic_bound", report.exact->critic_bound}};
 }
 
+Json TransformJson(const Report& report) {
+  if (!report.transform_status.ok()) {
+    return {{"error", std::string(report.transform_status.message())}};
+  }
+  if (!report.transform_bound.has_value()) return nullptr;
+  return {{"of", "all samples"}, {"lower_bound", *report.transform_bound}};
+}
+
 }  // namespace
 
 std::string EstimateText(const Report& report) {
@@ -156,6 +164,12 @@ std::string ReportTable(const Report& report) {
   } else if (!report.exact_status.ok()) {
     add("exact W1 of all samples", "not solved");
   }
+  if (report.transform_bound.has_value()) {
+    add("the c-transform's lower bound on W1 of all samples",
+        NineDigitsDown(*report.transform_bound));
+  } else if (!report.transform_status.ok()) {
+    add("the c-transform's lower bound on W1 of all samples", "none");
+  }
   add("samples of P: training / validation / test",
       CountsText(CountsOfP(report)));
   add("samples of Q: training / validation / test",
@@ -164,6 +178,10 @@ std::string ReportTable(const Report& report) {
   if (report.exact.has_value()) {
     absl::StrAppendFormat(&seconds, ", and %.2f for the exact value",
                           report.exact_seconds);
+  }
+  if (report.transform_bound.has_value()) {
+    absl::StrAppendFormat(&seconds, ", and %.2f for the c-transform",
+                          report.transform_seconds);
   }
   add("seconds", seconds);
   return table.ToMarkdown();
@@ -188,6 +206,7 @@ std::string ReportJson(const Report& report) {
                                        : Json(nullptr);
   json["lipschitz_constant"] = estimate.estimate.lipschitz_constant;
   json["exact"] = ExactJson(report);
+  json["c_transform"] = TransformJson(report);
   json["step"] = estimate.step;
   json["scale"] = estimate.scale;
   json["config"] = ConfigJson(report.config);
@@ -195,6 +214,7 @@ std::string ReportJson(const Report& report) {
   json["environment"] = experiments::DescribeEnvironment(report.config.device);
   json["estimate_seconds"] = report.estimate_seconds;
   json["exact_seconds"] = report.exact_seconds;
+  json["c_transform_seconds"] = report.transform_seconds;
   // A path need not be UTF-8.
   return json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/false,
                    Json::error_handler_t::replace) +

@@ -25,6 +25,12 @@ struct Report {
   std::optional<ExactDistance> exact;
   absl::Status exact_status;
   double exact_seconds = 0.0;
+
+  // With --c_transform: the lower bound on W1 of all samples, or why there is
+  // none.
+  std::optional<double> transform_bound;
+  absl::Status transform_status;
+  double transform_seconds = 0.0;
 };
 
 // "at least 4.98 on the held-out samples; 95 % interval 4.9 to 5.06".

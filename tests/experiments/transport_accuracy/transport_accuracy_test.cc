@@ -36,7 +36,17 @@ TEST(TransportAccuracy, NoCriticExceedsTheExactDistanceOfItsSamples) {
     EXPECT_GT(exact, 0.1) << run.label;
     EXPECT_LE(outcome.metrics.at("wasserstein_estimate"), exact * (1 + 1e-6))
         << run.label;
-    EXPECT_GT(outcome.metrics.at("estimate_over_exact"), 0.01) << run.label;
+    const double share = outcome.metrics.at("estimate_over_exact");
+    EXPECT_GT(share, 0.01) << run.label;
+    // No worse than the critic, or than no critic at all.
+    const double transformed = outcome.metrics.at("c_transform_over_exact");
+    EXPECT_LE(transformed, 1 + 1e-9) << run.label;
+    EXPECT_GE(transformed, share - 1e-6) << run.label;
+    if (VariantText(run.variant, "constraint") == "stiefel") {
+      EXPECT_GE(transformed,
+                outcome.metrics.at("c_transform_of_zero_over_exact"))
+          << run.label;
+    }
   }
 }
 

@@ -284,6 +284,67 @@ TEST(EstimateWasserstein, IsInTheUnitsOfTheSamples) {
   }
 }
 
+// Of any samples, those that the critic has not seen too.
+TEST(TransformCritic, ComesCloserToTheExactValueThanTheCritic) {
+  for (const Norm norm : kAllNorms) {
+    for (const bool standardise : {false, true}) {
+      const torch::Tensor p = 20 * Points(60, 6, 1) + 50;
+      const torch::Tensor q = 20 * Points(70, 6, 2) + 60;
+      WassersteinConfig config = Small(norm);
+      config.standardise = standardise;
+      config.test_share = 0.25;
+      torch::manual_seed(0);
+      const auto estimated = EstimateWasserstein(p, q, config);
+      ASSERT_TRUE(estimated.ok()) << estimated.status();
+      Sequential critic = estimated->critic;
+      auto own = EstimateWithCritic(*critic, estimated->Standardised(p),
+                                    estimated->Standardised(q), norm);
+      ASSERT_TRUE(own.ok()) << own.status();
+      own->Rescale(estimated->scale);
+      const auto transformed = TransformCritic(*estimated, p, q, norm);
+      ASSERT_TRUE(transformed.ok()) << transformed.status();
+      const double exact = Exact(p, q, norm);
+      EXPECT_LE(transformed->lower_bound, exact * (1 + 1e-9))
+          << NormName(norm) << standardise;
+      EXPECT_GE(transformed->lower_bound, own->LowerBound() - 1e-9 * exact)
+          << NormName(norm) << standardise;
+      // More than a quarter of what the critic leaves.
+      EXPECT_GE(transformed->lower_bound,
+                0.75 * own->LowerBound() + 0.25 * exact)
+          << NormName(norm) << standardise;
+    }
+  }
+}
+
+TEST(TransformCritic, TakesAConstantCritic) {
+  WassersteinConfig config = Small();
+  config.steps = 1;
+  config.mlp().constraint.kind = ConstraintKind::kNone;
+  auto estimated =
+      EstimateWasserstein(Points(20, 2, 1), Points(20, 2, 2), config);
+  ASSERT_TRUE(estimated.ok()) << estimated.status();
+  {
+    const torch::NoGradGuard no_grad;
+    for (torch::Tensor& parameter : estimated->critic->parameters()) {
+      parameter.zero_();
+    }
+  }
+  estimated->estimate.lipschitz_constant = 0.0;
+  const torch::Tensor p = Points(30, 2, 3);
+  const torch::Tensor q = Points(30, 2, 4) + 2;
+  const auto transformed = TransformCritic(*estimated, p, q, Norm::kL2);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  // Each point's distance to the nearest of the other side, and more.
+  EXPECT_GT(transformed->lower_bound,
+            torch::cdist(p, q).amin(1).mean().item<double>() - 1e-6);
+  EXPECT_TRUE(
+      FailsWith(TransformCritic(*estimated, p, Points(3, 5, 1), Norm::kL2),
+                absl::StatusCode::kInvalidArgument, {"dimension 5"}));
+  EXPECT_TRUE(FailsWith(
+      TransformCritic(*estimated, Points(4, 5, 2), Points(3, 5, 1), Norm::kL2),
+      absl::StatusCode::kInvalidArgument, {"dimension 2", "have 5"}));
+}
+
 TEST(EstimateWasserstein, SameSeedSameResult) {
   WassersteinConfig config = Small();
   config.batch_size = 16;

@@ -167,6 +167,10 @@ std::string ReportTable(const Report& report) {
   if (report.transform_bound.has_value()) {
     add("the c-transform's lower bound on W1 of all samples",
         NineDigitsDown(*report.transform_bound));
+    table.notes.push_back(
+        "The c-transform's bound, as the exact value, is about these samples "
+        "alone: their W1 is on average above that of the distributions, in "
+        "many dimensions far above.");
   } else if (!report.transform_status.ok()) {
     add("the c-transform's lower bound on W1 of all samples", "none");
   }

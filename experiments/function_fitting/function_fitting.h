@@ -13,7 +13,7 @@
 
 namespace lipschitz::experiments {
 
-// One training; equal for all functions of a dimension under a constraint.
+// One training.
 struct FunctionFittingTraining {
   int64_t steps = 3000;
   OptimizerKind optimizer = OptimizerKind::kAdam;
@@ -28,9 +28,14 @@ struct FunctionFittingTraining {
   // With fresh points: candidates * fresh_points are drawn, and those kept on
   // which the network is the farthest from the function.
   int64_t candidates = 1;
+  // Networks that are trained, each from weights and on points of its own; the
+  // one with the least largest error on further random points is kept.
+  int64_t starts = 1;
   int64_t test_points = 8193;
 
-  static FunctionFittingTraining ForPreset(Preset preset, int64_t dim,
+  static FunctionFittingTraining ForPreset(Preset preset,
+                                           const std::string& function,
+                                           int64_t dim,
                                            const std::string& constraint);
 };
 
@@ -55,6 +60,7 @@ struct FunctionFittingSettings {
   std::optional<double> loss_power;
   std::optional<int64_t> fresh_points;
   std::optional<int64_t> candidates;
+  std::optional<int64_t> starts;
 };
 
 class FunctionFittingExperiment : public Experiment {

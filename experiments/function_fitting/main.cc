@@ -40,6 +40,9 @@ DEFINE_int64(fresh_points, -1,
 DEFINE_int64(candidates, 0,
              "Draw so many times --fresh_points and keep the worst; 0: the "
              "preset's.");
+DEFINE_int64(starts, 0,
+             "Networks to train; the best on random points is kept; 0: the "
+             "preset's.");
 
 namespace lipschitz::experiments {
 namespace {
@@ -63,6 +66,7 @@ absl::StatusOr<FunctionFittingSettings> SettingsFromFlags() {
   }
   if (FLAGS_fresh_points != -1) settings.fresh_points = FLAGS_fresh_points;
   if (FLAGS_candidates != 0) settings.candidates = FLAGS_candidates;
+  if (FLAGS_starts != 0) settings.starts = FLAGS_starts;
   return settings;
 }
 

@@ -1,5 +1,6 @@
 #include "experiments/function_fitting/function_fitting.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -154,6 +155,70 @@ TEST(FunctionFitting, TheWorstOfManyPointsBringTheLargestErrorDown) {
   EXPECT_LE(with, 0.9 * without);
 }
 
+// The first start is what the run without others is.
+TEST(FunctionFitting, TheBestOfSeveralStartsIsKept) {
+  FunctionFittingSettings settings;
+  settings.replaced = {{"peak_linf"}, {"linf_rows"}, {"groupsort4"}, {16}, {2}};
+  settings.steps = 60;
+  const PlannedRun single = PlanOf(Preset::kQuick, settings).at(0);
+  EXPECT_FALSE(single.config.contains("starts"));
+  settings.starts = 4;
+  const PlannedRun run = PlanOf(Preset::kQuick, settings).at(0);
+  EXPECT_EQ(run.config.at("starts"), 4);
+  EXPECT_NE(run.slug, single.slug);
+  int changed = 0;
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    const RunOutcome alone = Execute(single, seed);
+    EXPECT_FALSE(alone.curves.contains("starts"));
+    const RunOutcome best = Execute(run, seed);
+    const auto errors =
+        best.curves.at("starts").at("largest_error").get<std::vector<double>>();
+    ASSERT_EQ(errors.size(), 4u);
+    EXPECT_EQ(std::set<double>(errors.begin(), errors.end()).size(), 4u);
+    const double least = *std::min_element(errors.begin(), errors.end());
+    // Random points and the grid of the test lie close together.
+    EXPECT_NEAR(alone.metrics.at("sup_error"), errors[0], 0.02);
+    EXPECT_NEAR(best.metrics.at("sup_error"), least, 0.02);
+    EXPECT_GT(best.seconds, alone.seconds);
+    if (least < errors[0]) {
+      ++changed;
+    } else {
+      EXPECT_EQ(best.metrics, alone.metrics);
+    }
+  }
+  EXPECT_GT(changed, 0);
+}
+
+// A run that is stopped in its second start goes on there.
+TEST(FunctionFitting, StartsAreResumed) {
+  FunctionFittingSettings settings;
+  settings.replaced = {{"peak_linf"}, {"linf_rows"}, {"groupsort4"}, {16}, {2}};
+  settings.steps = 40;
+  settings.starts = 3;
+  const PlannedRun run = PlanOf(Preset::kQuick, settings).at(0);
+  const RunOutcome whole = Execute(run, 1);
+
+  RunContext context;
+  context.seed = 1;
+  const std::string folder = testing::NewFolder("starts");
+  context.checkpoint.path = folder + "/run.checkpoint";
+  context.checkpoint.fingerprint = "run";
+  int64_t steps = 0;
+  context.stop_requested = [&steps] { return ++steps == 60; };
+  SetSeed(1);
+  EXPECT_EQ(run.execute(context).status().code(), absl::StatusCode::kCancelled);
+  context.stop_requested = [&steps] { return ++steps < 0; };
+  SetSeed(1);
+  const auto resumed = run.execute(context);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(steps, 120);
+  EXPECT_EQ(resumed->metrics, whole.metrics);
+  EXPECT_EQ(resumed->curves, whole.curves);
+  // The runner removes the run's own.
+  EXPECT_FALSE(std::filesystem::exists(context.checkpoint.path + "-start1"));
+  EXPECT_FALSE(std::filesystem::exists(context.checkpoint.path + "-start2"));
+}
+
 TEST(FunctionFitting, SettingsThatMakeNoSenseAreNamed) {
   const auto fails = [](const FunctionFittingSettings& settings,
                         const std::string& named) {
@@ -191,6 +256,9 @@ TEST(FunctionFitting, SettingsThatMakeNoSenseAreNamed) {
   settings = {};
   settings.candidates = 0;
   fails(settings, "candidates");
+  settings = {};
+  settings.starts = 0;
+  fails(settings, "starts");
   settings = {};
   settings.fresh_points = 1 << 15;
   settings.candidates = 1 << 15;

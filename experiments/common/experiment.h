@@ -20,6 +20,8 @@ namespace lipschitz::experiments {
 struct RunContext {
   uint64_t seed = 0;
   std::string device = "cpu";
+  // A run of several trainings puts the others' beside it, at `path` + "-" and
+  // more: once the run is recorded and well, all are removed.
   CheckpointOptions checkpoint;
   // Where a run that has a model to save saves it.
   std::string model_path;

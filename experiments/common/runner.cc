@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -31,6 +33,20 @@ std::string TaskPath(const std::string& results_dir, const char* folder,
 
 std::string CheckpointPath(const std::string& results_dir, const Task& task) {
   return TaskPath(results_dir, "checkpoints", task, ".checkpoint");
+}
+
+// The run's own, and those of its further trainings.
+void RemoveCheckpoints(const std::string& path) {
+  const std::filesystem::path own(path);
+  const std::string further = own.filename().string() + "-";
+  std::error_code ignored;
+  std::filesystem::remove(own, ignored);
+  for (const auto& entry :
+       std::filesystem::directory_iterator(own.parent_path(), ignored)) {
+    if (absl::StartsWith(entry.path().filename().string(), further)) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
 }
 
 // What a checkpoint must agree in to be of the same training. Another device,
@@ -99,7 +115,7 @@ class Runner {
     LIPSCHITZ_RETURN_IF_ERROR(WriteRecord(settings_.results_dir, record));
     // A run that failed may be mended; its training is kept.
     if (record.ok()) {
-      unlink(CheckpointPath(settings_.results_dir, task).c_str());
+      RemoveCheckpoints(CheckpointPath(settings_.results_dir, task));
     }
     ++result->executed;
     if (!record.ok()) ++result->failed;

@@ -84,18 +84,21 @@ std::vector<Finding> FunctionFittingExperiment::Findings(
         {"peak_linf", "linf_rows"}}) {
     std::vector<VariantMean> errors;
     for (const auto* preset : {&quick, &paper}) {
-      for (VariantMean& mean : MeansOf(*preset,
-                                       {{"function", function},
-                                        {"constraint", constraint},
-                                        {"activation", "groupsort4"}},
-                                       "sup_error")) {
-        errors.push_back(std::move(mean));
+      for (const char* activation : {"groupsort4", "groupsort8"}) {
+        for (VariantMean& mean : MeansOf(*preset,
+                                         {{"function", function},
+                                          {"constraint", constraint},
+                                          {"activation", activation}},
+                                         "sup_error")) {
+          errors.push_back(std::move(mean));
+        }
       }
     }
     if (errors.empty()) continue;
     const auto& [network, error] = Least(errors);
     square.push_back(
-        {absl::StrFormat("%s, %s, %d × %d: %s", function, constraint,
+        {absl::StrFormat("%s, %s, %s, %d × %d: %s", function, constraint,
+                         network.at("activation").get<std::string>(),
                          network.at("hidden_layers").get<int64_t>(),
                          network.at("width").get<int64_t>(), Text(error, 4)),
          error.mean <= kTarget});

@@ -245,7 +245,8 @@ struct Trained {
   TrainingResult result;
 };
 
-// The first start has the run's own checkpoint, the others one beside it.
+// The first start has the run's own checkpoint, the others one beside it, which
+// the runner removes with it.
 std::string CheckpointOf(const RunContext& context, int64_t start) {
   const std::string& path = context.checkpoint.path;
   return start == 0 || path.empty() ? path
@@ -309,6 +310,14 @@ absl::StatusOr<double> LargestErrorOfChoice(LayerImpl& network,
   });
 }
 
+// So that none is left of another training than the first start's.
+void RemoveStarts(const RunContext& context,
+                  const FunctionFittingTraining& training) {
+  for (int64_t start = 1; start < training.starts; ++start) {
+    unlink(CheckpointOf(context, start).c_str());
+  }
+}
+
 struct BestStart {
   Trained trained;
   // Of every start, on random points; empty where there is only one.
@@ -322,6 +331,8 @@ absl::StatusOr<BestStart> TrainTheBest(const MlpConfig& config,
                                        const FunctionFittingTraining& training,
                                        const RunContext& context) {
   BestStart best;
+  double least = std::numeric_limits<double>::infinity();
+  if (!context.checkpoint.resume) RemoveStarts(context, training);
   for (int64_t start = 0; start < training.starts; ++start) {
     LIPSCHITZ_ASSIGN_OR_RETURN(
         Trained trained, TrainFrom(start, config, target, training, context));
@@ -336,11 +347,13 @@ absl::StatusOr<BestStart> TrainTheBest(const MlpConfig& config,
             "start %d of %d: largest error %.4f on random points", start + 1,
             training.starts, error));
       }
-      if (error > *std::min_element(best.errors.begin(), best.errors.end())) {
-        continue;
-      }
+      if (!(error < least)) continue;
+      least = error;
     }
     best.trained = std::move(trained);
+  }
+  if (best.trained.network.is_empty()) {
+    return absl::AbortedError("no start has values that are finite");
   }
   return best;
 }
@@ -371,10 +384,6 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
       LipschitzRecord{target.norm, constant, error.steepest_slope};
   outcome.SetTraining(best.trained.result);
   outcome.seconds = best.seconds;
-  // The run removes its own when it is recorded.
-  for (int64_t start = 1; start < training.starts; ++start) {
-    unlink(CheckpointOf(context, start).c_str());
-  }
   // Written so that a value that is not a number fails too.
   if (!(constant <= 1.0 + kConstantAllowance)) {
     outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(

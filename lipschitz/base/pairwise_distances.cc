@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <limits>
 
 #include "lipschitz/base/rounding.h"
@@ -11,6 +12,9 @@ namespace {
 
 // A compute_mode of at::cdist: never by a matrix product.
 constexpr int64_t kDirectly = 2;
+
+// Above the root of the smallest positive float64.
+constexpr double kSmallestRoot = 0x1p-536;
 
 double Exponent(Norm norm) {
   switch (norm) {
@@ -31,9 +35,13 @@ at::Tensor PairwiseDistances(const at::Tensor& x, const at::Tensor& y,
   return at::cdist(x, y, Exponent(norm), kDirectly);
 }
 
-double PairwiseDistanceError(int64_t dim) {
-  // A difference, its square, up to dim − 1 additions in any order, the root.
-  return rounding::Gamma(static_cast<double>(dim) + 4.0);
+double PairwiseDistanceError(double distance, int64_t dim) {
+  const auto terms = static_cast<double>(dim);
+  // A difference, its square, up to dim − 1 additions in any order, the root;
+  // one more from the computed distance to the exact one, that the error is
+  // stated of.
+  return distance * rounding::Gamma(terms + 4.0) +
+         std::sqrt(terms) * kSmallestRoot;
 }
 
 }  // namespace lipschitz

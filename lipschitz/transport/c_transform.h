@@ -1,7 +1,9 @@
-// The best bound on W1 of samples that a critic's values at them lead to.
+// The bound on W1 of samples that a critic's values at them lead to.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <functional>
 
 #include "absl/status/statusor.h"
 #include "lipschitz/base/norm.h"
@@ -30,16 +32,19 @@ struct TransformedPotentials {
 // they are those of a function f of constant 1 it is at least f's own: u is the
 // largest extension of constant 1 of f from Q's points (McShane 1934), so that
 // u_i ≥ f(p_i), and v_j ≤ f(q_j). Unlike f it says nothing of other samples.
-// More transforms change nothing: u is the transform of v.
+// More transforms change nothing: u is the transform of v. Potentials are known
+// up to a constant, which is chosen so that they are small. Points of weight 0
+// count like the others.
 //
-// 2 n m distances and O(n + m) memory: for more points than SolveTransport
-// takes.
+// n m distances and O(n + m) memory: for more points than SolveTransport takes.
 //
 // InvalidArgument for measures that are none (see Normalised) or of different
-// dimensions, values of another number or that are not finite, and distances
-// that overflow.
+// dimensions, values of another number or that are not finite, and where a
+// distance or a sum of one and a value overflows; Cancelled after
+// `stop_requested`, which is asked every so many distances, said so.
 absl::StatusOr<TransformedPotentials> TransformPotentials(
     const EmpiricalMeasure& p, const EmpiricalMeasure& q,
-    const at::Tensor& values, Norm ground_norm);
+    const at::Tensor& values, Norm ground_norm,
+    const std::function<bool()>& stop_requested = {});
 
 }  // namespace lipschitz

@@ -355,7 +355,8 @@ torch::Tensor WassersteinEstimate::Standardised(const torch::Tensor& x) const {
 
 absl::StatusOr<TransformedPotentials> TransformCritic(
     const WassersteinEstimate& estimate, const torch::Tensor& p,
-    const torch::Tensor& q, Norm ground_norm) {
+    const torch::Tensor& q, Norm ground_norm,
+    const std::function<bool()>& stop_requested) {
   return CatchTorch(
       "c-transform of the critic",
       [&]() -> absl::StatusOr<TransformedPotentials> {
@@ -370,11 +371,26 @@ absl::StatusOr<TransformedPotentials> TransformCritic(
         const auto parameters = critic->parameters();
         const torch::Device device =
             parameters.empty() ? torch::kCPU : parameters[0].device();
-        torch::Tensor values =
-            CriticValues(*critic, estimate.Standardised(q).to(device));
-        // A constant critic has K = 0.
-        if (constant > 0.0) values = values * (estimate.scale / constant);
-        return TransformPotentials({p, {}}, {q, {}}, values, ground_norm);
+        const auto values_at = [&](const torch::Tensor& x) {
+          const torch::Tensor values =
+              CriticValues(*critic, estimate.Standardised(x).to(device));
+          // A constant critic has K = 0.
+          return constant > 0.0 ? values * (estimate.scale / constant) : values;
+        };
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            TransformedPotentials from_q,
+            TransformPotentials({p, {}}, {q, {}}, values_at(q), ground_norm,
+                                stop_requested));
+        // −f is a critic of Q and P.
+        LIPSCHITZ_ASSIGN_OR_RETURN(
+            TransformedPotentials from_p,
+            TransformPotentials({q, {}}, {p, {}}, -values_at(p), ground_norm,
+                                stop_requested));
+        if (from_q.lower_bound >= from_p.lower_bound) return from_q;
+        std::swap(from_p.p, from_p.q);
+        from_p.p.neg_();
+        from_p.q.neg_();
+        return from_p;
       });
 }
 

@@ -124,12 +124,14 @@ struct WassersteinEstimate {
 };
 
 // A bound on W1 of the samples `p`, (n, dim), and `q`, (m, dim), closer to it
-// than the critic's own: the potentials that its values at `q`, over K, lead to
+// than the critic's own: the potentials that its values, over K, lead to, those
+// at `q` or those at `p`, whichever bound is the higher
 // (transport/c_transform.h). Any samples, in their units. Errors: as of
 // TransformPotentials.
 absl::StatusOr<TransformedPotentials> TransformCritic(
     const WassersteinEstimate& estimate, const torch::Tensor& p,
-    const torch::Tensor& q, Norm ground_norm);
+    const torch::Tensor& q, Norm ground_norm,
+    const std::function<bool()>& stop_requested = {});
 
 // Of two distributions: every step draws anew. The seed rules the samples; the
 // critic's weights are drawn from LibTorch's default generator.

@@ -37,7 +37,7 @@ DEFINE_bool(
 DEFINE_bool(
     c_transform, false,
     "Also the lower bound on the W1 of all samples that the c-transform "
-    "of the critic proves: far closer to it than the critic's own, and "
+    "of the critic proves: closer to it than the critic's own, and "
     "in little memory, of so many samples too that --exact refuses. "
     "Takes the time of two distances a pair of samples.");
 DEFINE_string(output, "", "A JSON file for the result, with all digits.");
@@ -143,9 +143,9 @@ void Transform(experiments::ProgressDisplay& display, Report* report) {
   display.Notice(absl::StrCat("c-transform: ", report->samples.p.size(0), " × ",
                               report->samples.q.size(0), " samples"));
   const auto begin = std::chrono::steady_clock::now();
-  const auto transformed =
-      TransformCritic(report->estimate, report->samples.p, report->samples.q,
-                      report->config.ground_norm);
+  const auto transformed = TransformCritic(
+      report->estimate, report->samples.p, report->samples.q,
+      report->config.ground_norm, experiments::StopOnInterrupt());
   report->transform_seconds = SecondsSince(begin);
   report->transform_status = transformed.status();
   if (transformed.ok() && report->exact.has_value()) {
@@ -195,6 +195,10 @@ int Main() {
         WriteFileAtomically(UserPath(FLAGS_output), ReportJson(report)));
   }
   status.Update(report.exact_status);
+  if (absl::IsCancelled(report.transform_status)) {
+    display.Notice("stopped in the c-transform: its bound is left out");
+    return status.ok() ? experiments::kExitInterrupted : ReportFailure(status);
+  }
   status.Update(report.transform_status);
   return status.ok() ? experiments::kExitDone : ReportFailure(status);
 }

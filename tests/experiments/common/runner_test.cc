@@ -311,18 +311,28 @@ TEST(RunTasksTest, CheckpointsOfOtherTrainingsAreToldApart) {
   }
 }
 
-TEST(RunTasksTest, CheckpointIsRemovedWhenTheRecordIsWritten) {
-  std::string path;
-  FakeExperiment experiment;
-  experiment.runs = {FakeRun("a", [&](const RunContext& context) {
-    path = context.checkpoint.path;
-    EXPECT_TRUE(WriteFileAtomically(path, "half-way").ok());
-    return RunOutcome();
-  })};
-  ASSERT_TRUE(RunAll(experiment, Settings()).ok());
-  EXPECT_FALSE(path.empty());
-  EXPECT_FALSE(std::filesystem::exists(path));
-  EXPECT_TRUE(Written("a").ok());
+TEST(RunTasksTest, CheckpointsAreRemovedWhenTheRecordIsWrittenAndWell) {
+  for (const bool well : {false, true}) {
+    std::string path;
+    FakeExperiment experiment;
+    experiment.runs = {FakeRun("a", [&](const RunContext& context) {
+      path = context.checkpoint.path;
+      for (const char* further : {"", "-start1", "-start2"}) {
+        EXPECT_TRUE(WriteFileAtomically(path + further, "half-way").ok());
+      }
+      RunOutcome outcome;
+      if (!well) outcome.verdict = absl::FailedPreconditionError("broken");
+      return outcome;
+    })};
+    CommonSettings settings = Settings();
+    settings.resume = false;
+    ASSERT_TRUE(RunAll(experiment, settings).ok());
+    EXPECT_TRUE(Written("a").ok());
+    ASSERT_FALSE(path.empty());
+    for (const char* further : {"", "-start1", "-start2"}) {
+      EXPECT_EQ(std::filesystem::exists(path + further), !well) << further;
+    }
+  }
 }
 
 TEST(RunTasksTest, SeedIsSetBeforeEveryRun) {

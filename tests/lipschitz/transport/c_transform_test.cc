@@ -150,8 +150,9 @@ TEST(TransformPotentials, OnceMoreChangesNothing) {
   ASSERT_TRUE(once.ok()) << once.status();
   const auto twice = TransformPotentials({p, {}}, {q, {}}, once->q, Norm::kL2);
   ASSERT_TRUE(twice.ok()) << twice.status();
-  EXPECT_TRUE(testing::TensorsNear(twice->p, once->p, 1e-14));
-  EXPECT_TRUE(testing::TensorsNear(twice->q, once->q, 1e-14));
+  const at::Tensor shift = twice->p[0] - once->p[0];
+  EXPECT_TRUE(testing::TensorsNear(twice->p, once->p + shift, 1e-14));
+  EXPECT_TRUE(testing::TensorsNear(twice->q, once->q + shift, 1e-14));
 }
 
 // Their W1 is 0; the means of large values are not exact.
@@ -166,6 +167,57 @@ TEST(TransformPotentials, OfShuffledSamplesIsNotAboveZero) {
   }
 }
 
+// One distance, whose float64 sum is above the exact one: of 3072 terms that
+// each are rounded up. The bound has to stay below it.
+TEST(TransformPotentials, RoundingOfTheDistanceIsAccountedFor) {
+  for (const double coordinate : {0.1, 0.3, 0.7, 0.9}) {
+    const at::Tensor p = at::zeros({1, 3072}, at::kDouble);
+    const at::Tensor q = at::full({1, 3072}, coordinate, at::kDouble);
+    for (const Norm norm : kAllNorms) {
+      const auto transformed = TransformPotentials(
+          {p, {}}, {q, {}}, at::zeros({1}, at::kDouble), norm);
+      ASSERT_TRUE(transformed.ok()) << transformed.status();
+      const long double exact =
+          Distance(p.data_ptr<double>(), q.data_ptr<double>(), 3072, norm);
+      EXPECT_LE(static_cast<long double>(transformed->lower_bound), exact)
+          << NormName(norm) << coordinate;
+      EXPECT_GE(transformed->lower_bound,
+                static_cast<double>(exact) * (1 - 1e-11));
+    }
+  }
+}
+
+// What is the same for all values is no part of the bound.
+TEST(TransformPotentials, AConstantAddedToTheValuesCostsNothing) {
+  const at::Tensor p = at::arange(512, at::kDouble).unsqueeze(1);
+  const at::Tensor values = 0x1p30 - at::arange(512, at::kDouble);
+  const auto transformed =
+      TransformPotentials({p, {}}, {p + 3, {}}, values, Norm::kL2);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  EXPECT_NEAR(transformed->lower_bound, 3.0, 1e-9);
+  EXPECT_LE(transformed->lower_bound, 3.0);
+}
+
+TEST(TransformPotentials, ValuesMayHaveAGradientAndTheBoundHasNone) {
+  const at::Tensor values =
+      at::zeros({5}, at::TensorOptions(at::kDouble).requires_grad(true));
+  const auto transformed = TransformPotentials(
+      {Normal({4, 2}, 1), {}}, {Normal({5, 2}, 2), {}}, values, Norm::kL2);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  EXPECT_FALSE(transformed->p.requires_grad());
+  EXPECT_FALSE(transformed->q.requires_grad());
+}
+
+TEST(TransformPotentials, StopsBetweenParts) {
+  const at::Tensor p = Normal({3000, 1}, 1);
+  int asked = 0;
+  const auto stopped =
+      TransformPotentials({p, {}}, {p, {}}, p.squeeze(1), Norm::kL2,
+                          [&asked] { return ++asked == 3; });
+  EXPECT_TRUE(FailsWith(stopped, StatusCode::kCancelled, {"stopped"}));
+  EXPECT_EQ(asked, 3);
+}
+
 // Distances are worked on in parts; so many points take several.
 TEST(TransformPotentials, ManyPointsGiveWhatAllDistancesAtOnceDo) {
   const at::Tensor p = Normal({1100, 2}, 1);
@@ -176,9 +228,10 @@ TEST(TransformPotentials, ManyPointsGiveWhatAllDistancesAtOnceDo) {
   ASSERT_TRUE(transformed.ok()) << transformed.status();
   const at::Tensor distances = (p.unsqueeze(1) - q.unsqueeze(0)).abs().sum(2);
   const at::Tensor u = (distances + values).amin(1);
-  EXPECT_TRUE(testing::TensorsNear(transformed->p, u, 1e-14));
+  const at::Tensor shift = transformed->p[0] - u[0];
+  EXPECT_TRUE(testing::TensorsNear(transformed->p, u + shift, 1e-14));
   EXPECT_TRUE(testing::TensorsNear(
-      transformed->q, (u.unsqueeze(1) - distances).amax(0), 1e-14));
+      transformed->q, (u.unsqueeze(1) - distances).amax(0) + shift, 1e-14));
 }
 
 TEST(TransformPotentials, BadInputIsAnError) {
@@ -197,6 +250,11 @@ TEST(TransformPotentials, BadInputIsAnError) {
   EXPECT_TRUE(fails({p, {}}, {Normal({4, 3}, 2), {}}, zeros, "dimension"));
   EXPECT_TRUE(fails({p, at::zeros({3})}, {q, {}}, zeros, "weights are 0"));
   EXPECT_TRUE(fails({p * 1e200, {}}, {q, {}}, zeros, "overflows"));
+  // The distances alone do not.
+  const auto sum =
+      TransformPotentials({Matrix({{0}}), {}}, {Matrix({{0}, {1e308}}), {}},
+                          Matrix({{-1.7e308, 1.7e308}}).squeeze(0), Norm::kL1);
+  EXPECT_TRUE(FailsWith(sum, StatusCode::kInvalidArgument, {"overflows"}));
 }
 
 }  // namespace

@@ -427,35 +427,39 @@ std::vector<FunctionFittingGrid> GridsOf(Preset preset) {
               {on_the_square, {"spectral"}, {"relu", "groupsort4"}, {32}, {4}},
               {{"sine"}, {"stiefel"}, few, {4, 8, 16, 32, 64}, {1, 2, 4}}};
     case Preset::kPaper:
-      return {
-          {on_the_line,
-           {"stiefel", "polar", "spectral", "linf_rows"},
-           activations,
-           {64},
-           {4}},
-          {{"triangle32", "random16"},
-           {"stiefel", "linf_rows"},
-           activations,
-           {64},
-           {4}},
-          {on_the_square, {"stiefel"}, activations, {64}, {8}},
-          {{"distance_l2", "peak_l2", "distance_linf"},
-           {"spectral", kMixed, "linf_rows"},
-           activations,
-           {64},
-           {6}},
-          {{"peak_linf"},
+      return {{on_the_line,
+               {"stiefel", "polar", "spectral", "linf_rows"},
+               activations,
+               {64},
+               {4}},
+              {{"triangle32", "random16"},
+               {"stiefel", "linf_rows"},
+               activations,
+               {64},
+               {4}},
+              {on_the_square, {"stiefel"}, activations, {64}, {8}},
+              {{"distance_l2", "peak_l2", "distance_linf"},
+               {"spectral", kMixed, "linf_rows"},
+               activations,
+               {64},
+               {6}},
+              {{"triangle16", "sine"},
+               {"stiefel", "linf_rows"},
+               few,
+               {4, 8, 16, 32, 64, 128},
+               {1, 2, 4, 6}}};
+  }
+  return {};
+}
+
+// Of functions that want a size of their own, which others are not fitted with.
+std::vector<FunctionFittingGrid> OwnGridsOf(Preset preset) {
+  if (preset != Preset::kPaper) return {};
+  return {{{"peak_linf"},
            {"linf_rows"},
            {"relu", "abs", "maxmin", "groupsort4", "groupsort8", "fullsort"},
            {64},
-           {10}},
-          {{"triangle16", "sine"},
-           {"stiefel", "linf_rows"},
-           few,
-           {4, 8, 16, 32, 64, 128},
-           {1, 2, 4, 6}}};
-  }
-  return {};
+           {10}}};
 }
 
 absl::Status Check(const FunctionFittingTraining& training) {
@@ -493,6 +497,34 @@ absl::Status Check(const FunctionFittingTraining& training) {
 template <typename T>
 void Replace(const std::vector<T>& by, std::vector<T>* values) {
   if (!by.empty()) *values = by;
+}
+
+// The preset's, with what is asked for in place of their values.
+std::vector<FunctionFittingGrid> ReplacedGrids(
+    Preset preset, const FunctionFittingGrid& replaced) {
+  std::vector<FunctionFittingGrid> grids = GridsOf(preset);
+  for (FunctionFittingGrid& grid : grids) {
+    Replace(replaced.functions, &grid.functions);
+  }
+  for (FunctionFittingGrid grid : OwnGridsOf(preset)) {
+    auto& functions = grid.functions;
+    const auto is_left_out = [&](const std::string& function) {
+      return !replaced.functions.empty() &&
+             std::find(replaced.functions.begin(), replaced.functions.end(),
+                       function) == replaced.functions.end();
+    };
+    functions.erase(
+        std::remove_if(functions.begin(), functions.end(), is_left_out),
+        functions.end());
+    if (!functions.empty()) grids.push_back(std::move(grid));
+  }
+  for (FunctionFittingGrid& grid : grids) {
+    Replace(replaced.constraints, &grid.constraints);
+    Replace(replaced.activations, &grid.activations);
+    Replace(replaced.widths, &grid.widths);
+    Replace(replaced.hidden_layers, &grid.hidden_layers);
+  }
+  return grids;
 }
 
 // Every combination of a grid's values that can be fitted.
@@ -581,12 +613,8 @@ FunctionFittingTraining FunctionFittingTraining::ForPreset(
 absl::StatusOr<std::vector<Run>> FunctionFittingExperiment::Plan(
     const CommonSettings& common) const {
   std::vector<Run> runs;
-  for (FunctionFittingGrid grid : GridsOf(common.preset)) {
-    Replace(settings_.replaced.functions, &grid.functions);
-    Replace(settings_.replaced.constraints, &grid.constraints);
-    Replace(settings_.replaced.activations, &grid.activations);
-    Replace(settings_.replaced.widths, &grid.widths);
-    Replace(settings_.replaced.hidden_layers, &grid.hidden_layers);
+  for (const FunctionFittingGrid& grid :
+       ReplacedGrids(common.preset, settings_.replaced)) {
     LIPSCHITZ_ASSIGN_OR_RETURN(const std::vector<Variant> variants,
                                VariantsOf(grid));
     for (const Variant& variant : variants) {

@@ -155,6 +155,20 @@ TEST(FunctionFitting, TheWorstOfManyPointsBringTheLargestErrorDown) {
   EXPECT_LE(with, 0.9 * without);
 }
 
+TEST(FunctionFitting, ASizeOfItsOwnIsOnlyForItsFunction) {
+  const auto has_ten_layers = [](const std::vector<std::string>& functions) {
+    FunctionFittingSettings settings;
+    settings.replaced.functions = functions;
+    const auto plan = PlanOf(Preset::kPaper, settings);
+    return std::any_of(plan.begin(), plan.end(), [](const PlannedRun& run) {
+      return run.variant.at("hidden_layers") == 10;
+    });
+  };
+  EXPECT_TRUE(has_ten_layers({}));
+  EXPECT_TRUE(has_ten_layers({"sine", "peak_linf"}));
+  EXPECT_FALSE(has_ten_layers({"sine", "distance_linf"}));
+}
+
 // The first start is what the run without others is.
 TEST(FunctionFitting, TheBestOfSeveralStartsIsKept) {
   FunctionFittingSettings settings;

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -36,6 +37,20 @@ class MysteryImpl : public LayerImpl {
  public:
   MysteryImpl() : LayerImpl("enigma") {}
   torch::Tensor forward(const torch::Tensor& x) override { return x; }
+};
+
+// x ↦ Σ x, which notes how many samples it was given at once.
+class SumImpl : public LayerImpl {
+ public:
+  SumImpl() : LayerImpl("sum") {}
+  torch::Tensor forward(const torch::Tensor& x) override {
+    most = std::max(most, x.size(0));
+    return x.sum(1, /*keepdim=*/true);
+  }
+  absl::StatusOr<BoundTable> LipschitzBounds() override {
+    return BoundTable::SameNorm(1.0);
+  }
+  int64_t most = 0;
 };
 
 Linear Affine(const at::Tensor& weight, double bias = 0,
@@ -99,6 +114,21 @@ DualEstimate Estimate(LayerImpl& critic, const at::Tensor& p,
   auto estimate = EstimateWithCritic(critic, p, q, norm);
   EXPECT_TRUE(estimate.ok()) << estimate.status();
   return *estimate;
+}
+
+// A convolution in float64 unfolds its batch: of all test images that would be
+// gigabytes.
+TEST(DualEstimateTest, FewSamplesAreEvaluatedAtATime) {
+  SumImpl critic;
+  const torch::Tensor p = torch::ones({1000, 1}, torch::kDouble) * 3;
+  const torch::Tensor q = torch::ones({700, 1}, torch::kDouble);
+  const auto estimate = EstimateWithCritic(critic, p, q, Norm::kL2);
+  ASSERT_TRUE(estimate.ok()) << estimate.status();
+  EXPECT_EQ(estimate->value, 2.0);
+  EXPECT_GT(critic.most, 0);
+  EXPECT_LE(critic.most, 256);
+  EXPECT_TRUE(at::equal(CriticValues(critic, p), p.squeeze(1)));
+  EXPECT_LE(critic.most, 256);
 }
 
 TEST(DualEstimateTest, TranslationIsMeasuredExactly) {

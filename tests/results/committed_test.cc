@@ -1,5 +1,6 @@
 // The committed records hold what the project claims, and the committed tables
 // are what they give.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -405,6 +406,64 @@ TEST(CommittedResults, CriticsReachTheKnownDistances) {
   Json mixtures = of("fullsort");
   mixtures["samples"] = "mixtures_2d";
   EXPECT_GE(mean("transport_accuracy", mixtures), 0.99);
+}
+
+// The paper preset's goals, in the mean over three seeds or more.
+TEST(CommittedResults, PaperPresetsReachTheirGoals) {
+  const auto mean = [](const std::string& experiment, const Json& variant,
+                       const std::string& metric) {
+    int found = 0;
+    double value = std::nan("");
+    const std::vector<Record> records =
+        StandardRecords(Committed(experiment), Preset::kPaper);
+    for (const VariantRecords& group : GroupByVariant(records)) {
+      Json with = group.variant;
+      with.update(variant);
+      if (with != group.variant) continue;
+      ++found;
+      EXPECT_GE(group.ok.size(), 3u) << variant.dump();
+      EXPECT_EQ(group.failed.size(), 0u) << variant.dump();
+      value = SummariseMetric(group, metric).mean;
+    }
+    EXPECT_EQ(found, 1) << experiment << variant.dump();
+    return value;
+  };
+  for (const char* function :
+       {"distance_l2", "peak_l2", "distance_linf", "peak_linf"}) {
+    EXPECT_LE(mean("function_fitting", {{"function", function}}, "sup_error"),
+              0.01)
+        << function;
+  }
+  for (const auto& [samples, share] : {std::pair("mixtures_2d", 0.999),
+                                       {"mixtures_16d", 0.985},
+                                       {"mnist_halves", 0.80}}) {
+    const Json variant = {{"samples", samples}};
+    const double transformed =
+        mean("transport_accuracy", variant, "c_transform_over_exact");
+    EXPECT_GE(transformed, share) << samples;
+    EXPECT_LE(transformed, 1.0 + 1e-8) << samples;
+    // More than no critic at all.
+    EXPECT_GT(transformed, mean("transport_accuracy", variant,
+                                "c_transform_of_zero_over_exact"))
+        << samples;
+  }
+  for (const char* dataset : {"mnist", "fashion_mnist"}) {
+    double least = 1.0;
+    int seeds = 0;
+    for (const Record& record :
+         StandardRecords(Committed("wasserstein_estimation"), Preset::kPaper)) {
+      if (record.dataset != dataset ||
+          record.variant.at("samples") != "same_samples") {
+        continue;
+      }
+      ++seeds;
+      const double share = record.metrics.at("estimate_over_exact");
+      EXPECT_LE(share, 1.0 + 1e-6) << record.slug;
+      least = std::min(least, share);
+    }
+    EXPECT_EQ(seeds, 3) << dataset;
+    EXPECT_GE(least, 0.80) << dataset;
+  }
 }
 
 }  // namespace

@@ -123,11 +123,12 @@ struct WassersteinEstimate {
   int64_t step = 0;
 };
 
-// A bound on W1 of the samples `p`, (n, dim), and `q`, (m, dim), closer to it
-// than the critic's own: the potentials that its values, over K, lead to, those
-// at `q` or those at `p`, whichever bound is the higher
-// (transport/c_transform.h). Any samples, in their units. Errors: as of
-// TransformPotentials.
+// A bound on W1 of the samples `p`, (n, dim), and `q`, (m, dim), from the
+// potentials that the critic's values, over K, lead to
+// (transport/c_transform.h): those at `q` or those at `p`, whichever bound is
+// the higher. In the ground norm of the estimate it is no worse than the
+// critic's own, but for rounding. Any samples, in their units. Errors: as of
+// TransformPotentials, and where the critic takes another dimension.
 absl::StatusOr<TransformedPotentials> TransformCritic(
     const WassersteinEstimate& estimate, const torch::Tensor& p,
     const torch::Tensor& q, Norm ground_norm,

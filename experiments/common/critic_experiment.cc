@@ -5,11 +5,11 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "experiments/common/category_figure.h"
 #include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
+#include "experiments/common/verdict.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
 #include "lipschitz/diagnostics/gradient_norms.h"
@@ -19,11 +19,6 @@
 
 namespace lipschitz::experiments {
 namespace {
-
-// How far K of a constrained critic may be above 1, and an estimate, relative
-// to it, above the exact distance, before the run fails.
-constexpr double kConstantAllowance = 1e-5;
-constexpr double kEstimateAllowance = 1e-6;
 
 // Gradients are taken at so many points between samples of P and of Q.
 constexpr int64_t kGradientPoints = 2000;
@@ -121,21 +116,11 @@ absl::StatusOr<torch::Tensor> GradientNormsBetween(
 
 absl::Status Verdict(const DualEstimate& estimate, double exact,
                      const WassersteinConfig& config) {
-  // Written so that a value that is not a number fails too.
-  if (IsConstrained(config) &&
-      !(estimate.lipschitz_constant <= 1.0 + kConstantAllowance)) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("certificate broken: the constrained critic has the "
-                        "proven constant %.9f",
-                        estimate.lipschitz_constant));
+  if (IsConstrained(config)) {
+    LIPSCHITZ_RETURN_IF_ERROR(ExpectUnitConstant(estimate.lipschitz_constant));
   }
-  if (!(estimate.value <= exact * (1.0 + kEstimateAllowance))) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: the estimate %.9g, divided by the proven K = "
-        "%.9f, is above the exact distance %.9g",
-        estimate.value, estimate.lipschitz_constant, exact));
-  }
-  return absl::OkStatus();
+  return ExpectEstimateWithin(estimate.value, estimate.lipschitz_constant,
+                              exact);
 }
 
 absl::StatusOr<RunOutcome> Execute(const CriticRun& run,
@@ -195,7 +180,7 @@ std::string IsBound(const VariantRecords& group) {
   const bool every =
       std::all_of(group.ok.begin(), group.ok.end(), [](const Record* record) {
         return record->lipschitz &&
-               record->lipschitz->upper_bound <= 1.0 + kConstantAllowance;
+               ExpectUnitConstant(record->lipschitz->upper_bound).ok();
       });
   if (group.ok.empty()) return "–";
   return every ? "yes" : "not a bound";

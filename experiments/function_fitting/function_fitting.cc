@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/common/verdict.h"
 #include "experiments/function_fitting/grid.h"
 #include "experiments/function_fitting/report.h"
 #include "experiments/function_fitting/target.h"
@@ -31,11 +32,6 @@ namespace {
 
 // Raised when a change to the code changes the metrics of a run.
 constexpr int kVersion = 1;
-
-// K above 1, or a slope between grid points above K by more than the rounding
-// of the values, and the run fails.
-constexpr double kConstantAllowance = 1e-5;
-constexpr double kSlopeAllowance = 1e-9;
 
 // Of the curve that a record keeps; every corner of triangle16 is one.
 constexpr int64_t kCurvePoints = 129;
@@ -384,19 +380,8 @@ absl::StatusOr<RunOutcome> Fit(const Variant& variant,
       LipschitzRecord{target.norm, constant, error.steepest_slope};
   outcome.SetTraining(best.trained.result);
   outcome.seconds = best.seconds;
-  // Written so that a value that is not a number fails too.
-  if (!(constant <= 1.0 + kConstantAllowance)) {
-    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: the constrained network has the proven constant "
-        "%.9f",
-        constant));
-  }
-  if (!(error.steepest_slope <= constant + kSlopeAllowance)) {
-    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: a slope of %.9f between grid points is above the "
-        "proven K = %.9f",
-        error.steepest_slope, constant));
-  }
+  outcome.verdict = ExpectUnitConstant(constant);
+  outcome.verdict.Update(ExpectSlopeWithin(error.steepest_slope, constant));
   return outcome;
 }
 

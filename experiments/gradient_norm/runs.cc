@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "experiments/common/image_data.h"
+#include "experiments/common/verdict.h"
 #include "experiments/gradient_norm/flow.h"
 #include "experiments/gradient_norm/report.h"
 #include "lipschitz/base/norm.h"
@@ -26,7 +27,6 @@ constexpr uint64_t kPointStream = 31;
 
 // A sphere around a point has the distance 1 from it.
 constexpr double kExactDistance = 1.0;
-constexpr double kEstimateAllowance = 1e-6;
 
 // By how much the norm of a gradient may change, from the output to any layer,
 // where all layers between keep it.
@@ -100,13 +100,8 @@ absl::Status Verdict(const Measured& measured, const MlpConfig& network) {
       }
     }
   }
-  if (!(measured.tightness.tightness <= 1.0 + 1e-9)) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: two points show the constant %.9g, the proven "
-        "one is %.9g",
-        measured.tightness.lower.value, measured.tightness.proven));
-  }
-  return absl::OkStatus();
+  return ExpectSlopeWithin(measured.tightness.lower.value,
+                           measured.tightness.proven);
 }
 
 RunOutcome OutcomeOf(const Measured& measured, const MlpConfig& network) {
@@ -173,12 +168,8 @@ absl::StatusOr<RunOutcome> RunCritic(int64_t dimension,
   outcome.metrics["input_gradient_expected"] =
       ExpectedInputGradient(dimension, config.mlp().hidden[0]);
   outcome.SetTraining(estimate.training);
-  if (!(value <= kExactDistance * (1.0 + kEstimateAllowance))) {
-    outcome.verdict.Update(absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: the estimate %.9g is above the exact distance "
-        "%.9g",
-        value, kExactDistance)));
-  }
+  outcome.verdict.Update(ExpectEstimateWithin(
+      value, estimate.estimate.lipschitz_constant, kExactDistance));
   return outcome;
 }
 

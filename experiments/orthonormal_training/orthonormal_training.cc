@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "experiments/common/cost.h"
 #include "experiments/common/figure.h"
+#include "experiments/common/verdict.h"
 #include "lipschitz/activations/activation.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/status.h"
@@ -35,9 +36,8 @@ constexpr double kLossMargin = 1.0;
 // At which the certified accuracy is taken; at most half of the points of any
 // classifier can have a radius above 1/2.
 constexpr double kRadius = 0.3;
-// More than this above the largest margin, or K above 1, and the run fails.
+// More than this above the largest margin, and the run fails.
 constexpr double kMarginAllowance = 1e-6;
-constexpr double kConstantAllowance = 1e-5;
 
 // The independent generator of the data; the default one initialises weights.
 constexpr uint64_t kTrainingStream = 1;
@@ -208,18 +208,13 @@ absl::StatusOr<RunOutcome> TrainClassifier(const Variant& variant,
   outcome.lipschitz = LipschitzRecord{
       Norm::kL2, constant, constant * test.mean_margin / kLargestMargin};
   outcome.SetTraining(trained);
+  outcome.verdict = ExpectUnitConstant(constant);
   // Written so that a value that is not a number fails too.
-  if (!(constant <= 1.0 + kConstantAllowance)) {
-    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
-        "certificate broken: the constrained network has the proven constant "
-        "%.9f",
-        constant));
-  }
   if (!(test.mean_margin <= kLargestMargin + kMarginAllowance)) {
-    outcome.verdict = absl::FailedPreconditionError(absl::StrFormat(
+    outcome.verdict.Update(absl::FailedPreconditionError(absl::StrFormat(
         "certificate broken: the mean margin %.9f, divided by the proven K = "
         "%.9f, is above the largest possible one",
-        test.mean_margin, constant));
+        test.mean_margin, constant)));
   }
   return outcome;
 }

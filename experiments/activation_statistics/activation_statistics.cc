@@ -213,6 +213,7 @@ absl::StatusOr<std::vector<Run>> ActivationStatisticsExperiment::Plan(
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
+      run.notes = data->notes;
       run.label = absl::StrCat(data->name, ", ", name, ", K = ", limit.name);
       run.variant = {
           {"activation", name},
@@ -224,9 +225,7 @@ absl::StatusOr<std::vector<Run>> ActivationStatisticsExperiment::Plan(
                           ConfigOf(RecipeOf(standard, activation, limit), limit,
                                    standard, data->name),
                           &run.config);
-      run.execute = [recipe, sizes, data,
-                     first = runs.empty()](const RunContext& context) {
-        if (first) AnnounceNotes(*data, context);
+      run.execute = [recipe, sizes, data](const RunContext& context) {
         ImageDataset part = *data;
         part.train = FirstImages(data->train, sizes.train_images);
         part.test = FirstImages(data->test, sizes.test_images);

@@ -355,11 +355,6 @@ absl::Status SaveClassifier(const std::string& path,
                     {"class_names", absl::StrJoin(data.class_names, ",")}});
 }
 
-void AnnounceNotes(const ImageDataset& data, const RunContext& context) {
-  if (!context.notice) return;
-  for (const std::string& note : data.notes) context.notice(note);
-}
-
 torch::Tensor Logits(SequentialImpl& network, const torch::Tensor& images) {
   torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> logits;

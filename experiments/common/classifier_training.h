@@ -147,9 +147,6 @@ absl::Status SaveClassifier(const std::string& path,
                             const ImageDataset& data,
                             TrainedClassifier& trained);
 
-// Tells the user what is worth knowing about the dataset.
-void AnnounceNotes(const ImageDataset& data, const RunContext& context);
-
 // Logits of `images` (n, pixels) in batches, without a graph.
 torch::Tensor Logits(SequentialImpl& network, const torch::Tensor& images);
 

@@ -114,6 +114,13 @@ Summary SummariseMetric(const VariantRecords& group,
   });
 }
 
+std::string IntervalText(const VariantRecords& group) {
+  const Summary lower = SummariseMetric(group, "interval_lower");
+  const Summary upper = SummariseMetric(group, "interval_upper");
+  if (lower.count == 0) return "";
+  return absl::StrFormat("%.3f to %.3f", lower.mean, upper.mean);
+}
+
 Summary SummariseUpperBound(const VariantRecords& group) {
   return SummariseRecords(group, [](const Record& record) {
     return record.lipschitz ? record.lipschitz->upper_bound : std::nan("");

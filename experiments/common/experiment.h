@@ -60,6 +60,9 @@ struct Run {
   Json variant;
   Json config;
   std::string dataset;
+  // Sentences for the user about what it is made from. The runner tells each
+  // once, whether the run is executed or its record is kept.
+  std::vector<std::string> notes;
   // Errors other than Cancelled make the record a failed one.
   std::function<absl::StatusOr<RunOutcome>(const RunContext&)> execute;
 };
@@ -175,6 +178,10 @@ Summary SummariseWithFailed(const VariantRecords& group,
 
 // The values of a metric over the ok records.
 Summary SummariseMetric(const VariantRecords& group, const std::string& metric);
+
+// "0.123 to 0.456": the metrics "interval_lower" and "interval_upper" of the ok
+// records, averaged; empty where no record has them.
+std::string IntervalText(const VariantRecords& group);
 
 // The proven constants K of the ok records, and the slopes that were attained.
 Summary SummariseUpperBound(const VariantRecords& group);

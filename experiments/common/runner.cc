@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -95,6 +96,9 @@ class Runner {
 
   // Cancelled when a stop was requested.
   absl::Status RunTask(const Task& task, RunnerResult* result) {
+    for (const std::string& note : task.run.notes) {
+      if (told_.insert(note).second) observer_.Notice(note);
+    }
     if (KeepDone(task, result)) return absl::OkStatus();
     LIPSCHITZ_ASSIGN_OR_RETURN(const std::optional<RunLock> lock, Lock(task));
     if (!lock) {
@@ -238,6 +242,7 @@ class Runner {
   RunObserver& observer_;
   const std::function<bool()>& stop_requested_;
   LockPolicy policy_;
+  std::set<std::string> told_;  // notes
 };
 
 }  // namespace

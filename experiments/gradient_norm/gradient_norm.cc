@@ -185,6 +185,7 @@ absl::StatusOr<Run> MakeRun(const Variant& variant, const Sizes& sizes,
       return RunCritic(sizes.dimension, config, sizes.measurement, context);
     };
   } else {
+    run.notes = data->notes;
     run.execute = [sizes, recipe = RecipeOf(sizes, chosen),
                    data](const RunContext& context) {
       ImageDataset part = *data;
@@ -215,7 +216,6 @@ absl::StatusOr<std::vector<Run>> GradientNormExperiment::Plan(
       ExpectKnown("constraint", settings_.constraints, {"stiefel", "bjorck"}));
   LIPSCHITZ_ASSIGN_OR_RETURN(const auto data, LoadImages(common));
   std::vector<Run> runs;
-  bool first_of_images = true;
   for (const std::string& task : tasks) {
     for (const std::string& constraint : settings_.constraints.empty()
                                              ? sizes.constraints
@@ -238,14 +238,6 @@ absl::StatusOr<std::vector<Run>> GradientNormExperiment::Plan(
               const Run standard, MakeRun(variant, sizes, data, std::nullopt));
           run.slug =
               MakeSlug(run.slug, common.preset, standard.config, &run.config);
-          if (task == kClassifier && first_of_images) {
-            first_of_images = false;
-            run.execute = [data,
-                           execute = run.execute](const RunContext& context) {
-              AnnounceNotes(*data, context);
-              return execute(context);
-            };
-          }
           runs.push_back(std::move(run));
         }
       }

@@ -322,15 +322,14 @@ absl::StatusOr<std::vector<Run>> InterpretabilityExperiment::Plan(
     LIPSCHITZ_RETURN_IF_ERROR(model.recipe.Validate(*data));
     Run run;
     run.dataset = data->name;
+    run.notes = data->notes;
     run.label = absl::StrCat(data->name, ", ", model.name);
     run.variant = {{"model", model.name}};
     run.config = ConfigOf(model.recipe, sizes, data->name);
     run.slug = MakeSlug(
         absl::StrCat(data->name, "-", model.name), common.preset,
         ConfigOf(standard.recipe, standard_sizes, data->name), &run.config);
-    run.execute = [model, sizes, data,
-                   first = runs.empty()](const RunContext& context) {
-      if (first) AnnounceNotes(*data, context);
+    run.execute = [model, sizes, data](const RunContext& context) {
       ImageDataset part = *data;
       part.train = FirstImages(data->train, sizes.train_images);
       part.test = FirstImages(data->test, sizes.test_images);

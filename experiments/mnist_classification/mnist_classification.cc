@@ -141,6 +141,7 @@ absl::StatusOr<std::vector<Run>> MnistClassificationExperiment::Plan(
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
+      run.notes = data->notes;
       run.label = absl::StrCat(data->name, " ", constraint, " ", activation);
       run.variant = {{"constraint", constraint}, {"activation", activation}};
       run.config = ConfigOf(recipe, data->name);
@@ -152,9 +153,8 @@ absl::StatusOr<std::vector<Run>> MnistClassificationExperiment::Plan(
         return absl::InvalidArgumentError(
             absl::StrCat("the variant '", run.label, "' is listed twice"));
       }
-      run.execute = [recipe, norm = NormOf(constraint), data,
-                     first = runs.empty()](const RunContext& context) {
-        if (first) AnnounceNotes(*data, context);
+      run.execute = [recipe, norm = NormOf(constraint),
+                     data](const RunContext& context) {
         return TrainAndTest(recipe, norm, *data, context);
       };
       runs.push_back(std::move(run));

@@ -219,6 +219,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
       Run run;
       run.variant = VariantOf(model, norm);
       run.dataset = data->name;
+      run.notes = data->notes;
       run.label =
           absl::StrCat(data->name, " ", NormName(norm), " ", model.name);
       run.config = ConfigOf(model, evaluation, data->name);
@@ -226,9 +227,7 @@ absl::StatusOr<std::vector<Run>> MnistRobustnessExperiment::Plan(
           absl::StrCat(data->name, "-", NormName(norm), "-", model.name),
           common.preset, ConfigOf(standard, evaluation, data->name),
           &run.config);
-      run.execute = [model, evaluation, data,
-                     first = runs.empty()](const RunContext& context) {
-        if (first) AnnounceNotes(*data, context);
+      run.execute = [model, evaluation, data](const RunContext& context) {
         return TrainAndEvaluate(model, evaluation, *data, context);
       };
       runs.push_back(std::move(run));

@@ -251,6 +251,7 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
       LIPSCHITZ_RETURN_IF_ERROR(recipe.Validate(*data));
       Run run;
       run.dataset = data->name;
+      run.notes = data->notes;
       run.label =
           absl::StrCat(data->name, ", ", images, " images, ", model.name);
       run.variant = {{"network", model.network},
@@ -262,10 +263,8 @@ absl::StatusOr<std::vector<Run>> SmallDataExperiment::Plan(
           absl::StrCat(data->name, "-", images, "-", model.name), common.preset,
           ConfigOf(standard, data->name, images, 0, sizes), &run.config);
       run.execute =
-          [model_name = model.name, recipe, data, images, held_out, sizes,
-           first = runs.empty()](
-              const RunContext& context) -> absl::StatusOr<RunOutcome> {
-        if (first) AnnounceNotes(*data, context);
+          [model_name = model.name, recipe, data, images, held_out,
+           sizes](const RunContext& context) -> absl::StatusOr<RunOutcome> {
         LIPSCHITZ_ASSIGN_OR_RETURN(
             const ImageDataset small,
             Subset(*data, images, held_out, sizes.test_images, context.seed));

@@ -17,12 +17,15 @@
 namespace lipschitz {
 namespace {
 
-// Independent streams of random numbers of one seed.
+// Independent streams of random numbers of one seed: of samplers ...
 constexpr uint64_t kTrainingStream = 1;
 constexpr uint64_t kTestStream = 2;
 constexpr uint64_t kValidationStream = 3;
-constexpr uint64_t kSplitStream = 4;
 constexpr uint64_t kStandardiseStream = 5;
+// ... and of fixed samples.
+constexpr uint64_t kPBatchStream = 1;
+constexpr uint64_t kQBatchStream = 3;
+constexpr uint64_t kSplitStream = 4;
 
 constexpr int64_t kStandardiseSamples = 4096;
 
@@ -58,9 +61,12 @@ absl::StatusOr<Standardisation> MakeStandardisation(const TwoSamples& samples,
   Standardisation result;
   result.shift = torch::zeros({dim}, torch::kDouble);
   if (!standardise) return result;
-  // A copy of its own, worked on in place: samples may be large.
-  torch::Tensor all =
-      torch::cat({samples.p.to(torch::kDouble), samples.q.to(torch::kDouble)});
+  // The one copy in float64, worked on in place: samples may be large.
+  const int64_t n = samples.p.size(0);
+  const int64_t m = samples.q.size(0);
+  torch::Tensor all = torch::empty({n + m, dim}, torch::kDouble);
+  all.narrow(0, 0, n).copy_(samples.p);
+  all.narrow(0, n, m).copy_(samples.q);
   result.shift = all.mean(0);
   result.scale = all.sub_(result.shift).square_().mean().sqrt().item<double>();
   if (result.scale == 0.0) result.scale = 1.0;  // all samples are the same
@@ -194,23 +200,23 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
   LIPSCHITZ_ASSIGN_OR_RETURN(
       source.standardisation,
       MakeStandardisation({of_p.training, of_q.training}, config.standardise));
-  const TwoSamples training =
-      source.standardisation.Apply(TwoSamples{of_p.training, of_q.training});
   source.validation = source.standardisation.Apply(
       TwoSamples{of_p.validation, of_q.validation});
   const TwoSamples held_out =
       IsEmpty(test) ? TwoSamples{of_p.test, of_q.test} : test;
   source.held_out = !IsEmpty(held_out);
   source.test = source.standardisation.Apply(source.held_out ? held_out : all);
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const auto batch_p, BatchesOf(training.p, config.batch_size,
-                                    StreamSeed(config.seed, kTrainingStream)));
-  LIPSCHITZ_ASSIGN_OR_RETURN(
-      const auto batch_q,
-      BatchesOf(training.q, config.batch_size,
-                StreamSeed(config.seed, kValidationStream)));
-  source.training = [batch_p, batch_q](int64_t step, const RandomSource&) {
-    return TwoSamples{batch_p(step), batch_q(step)};
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto batch_p,
+                             BatchesOf(of_p.training, config.batch_size,
+                                       StreamSeed(config.seed, kPBatchStream)));
+  LIPSCHITZ_ASSIGN_OR_RETURN(const auto batch_q,
+                             BatchesOf(of_q.training, config.batch_size,
+                                       StreamSeed(config.seed, kQBatchStream)));
+  // A batch at a time: all of them in float64 take twice the memory.
+  source.training = [batch_p, batch_q,
+                     standardisation = source.standardisation](
+                        int64_t step, const RandomSource& /*random*/) {
+    return standardisation.Apply(TwoSamples{batch_p(step), batch_q(step)});
   };
   return source;
 }

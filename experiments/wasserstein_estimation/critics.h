@@ -27,7 +27,7 @@ std::string ProtocolName(Protocol protocol);
 // How a critic is kept from being arbitrarily steep.
 enum class CriticKind {
   kConstrained,
-  // Not by its layers, so that its mean difference is no bound; see
+  // Not by its layers, so that its mean difference alone is no bound; see
   // free_critic.h.
   kGradientPenalty,
   kClipping,
@@ -43,8 +43,8 @@ struct CriticSpec {
   // "clipping".
   std::string constraint = "stiefel";
   std::string activation = "maxmin";
-  // Hidden layers: dense ones; or convolutions, the last two of each resolution
-  // but with one dense layer at the end.
+  // Hidden layers: dense ones; or (depth − 1) / 2 convolutions at half of the
+  // image's size, as many at a quarter of it, and a dense layer.
   int64_t depth = 3;
 
   // Of the hidden layers, before their activations; of convolutional networks

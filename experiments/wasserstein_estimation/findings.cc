@@ -34,7 +34,8 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
   for (const std::string& dataset : DatasetsOf(quick)) {
     const std::vector<Record> part = OfDataset(quick, dataset);
     const std::vector<VariantRecords> groups = GroupByVariant(part);
-    const auto dense = [](const VariantRecords& group, const char* activation) {
+    const auto dense = [](const VariantRecords& group,
+                          const std::string& activation) {
       return !group.ok.empty() &&
              HasValues(group.variant, {{"samples", "held_out"},
                                        {"network", "dense"},
@@ -43,8 +44,7 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
     };
     for (const VariantRecords& relu : groups) {
       if (!dense(relu, "relu")) continue;
-      for (const char* sorting :
-           {"maxmin", "groupsort4", "groupsort9", "fullsort"}) {
+      for (const std::string& sorting : SortingActivations()) {
         for (const VariantRecords& sorted : groups) {
           if (!dense(sorted, sorting) ||
               sorted.variant["generator"] != relu.variant["generator"] ||
@@ -58,7 +58,7 @@ std::vector<Finding> WassersteinEstimationExperiment::Findings(
                    dataset, ", ", relu.variant["generator"].get<std::string>(),
                    ", ", relu.variant["depth"].get<int64_t>(),
                    " layers: ", sorting, " ", Text(gain, 2), " times ReLU"),
-               gain.mean >= 1.2});
+               gain.mean >= kTargetGain});
         }
       }
     }

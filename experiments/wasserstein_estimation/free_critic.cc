@@ -19,7 +19,8 @@ namespace {
 constexpr double kPenalty = 10.0;
 constexpr double kClip = 0.01;
 
-// Streams of random numbers of a seed.
+// Streams of random numbers of a seed. Those of the batches are
+// EstimateWasserstein's, so that critics with the same batch size see the same.
 constexpr uint64_t kRealStream = 1;
 constexpr uint64_t kGeneratedStream = 3;
 constexpr uint64_t kBetweenStream = 51;

@@ -28,8 +28,10 @@ struct FreeCritic {
 //  - kClipping: every parameter is clipped to ±0.01 after every step (M.
 //    Arjovsky, S. Chintala and L. Bottou, "Wasserstein GAN", 2017).
 //
-// Neither bounds the critic's constant by 1: its mean difference is no lower
-// bound on W1, and with kClipping not even on its scale.
+// Neither makes the critic's constant 1. With a penalty it is above 1, so that
+// the mean difference is no lower bound on W1; clipping leaves whatever the
+// layers' sizes make of it, and a mean difference that is as much too small or
+// large. Only the quotient by the proven constant is a bound.
 absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
                                            const NetworkConfig& network,
                                            const TwoSamples& training,

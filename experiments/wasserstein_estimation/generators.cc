@@ -42,6 +42,13 @@ absl::StatusOr<NamedGenerator> ReadGenerator(const std::string& name,
                      ", those of ", data.name, " are ",
                      Size(data.channels(), data.height(), data.width())));
   }
+  const auto trained_on = saved->metadata.find("dataset");
+  if (trained_on != saved->metadata.end() && trained_on->second != data.name) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": the generator was trained on ", trained_on->second,
+        ", the images to compare with are ", data.name,
+        "'s: --dataset=", trained_on->second, " fits, or another generator"));
+  }
   NamedGenerator named;
   named.name = name;
   named.digest = Digest(content);

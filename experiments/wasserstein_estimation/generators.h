@@ -23,7 +23,8 @@ struct NamedGenerator {
 
 // Reads a generator of images that are as large as those of `data`. NotFound
 // where there is no file, InvalidArgument for one that is no generator, is
-// damaged, or makes images of another size; all name the file.
+// damaged, makes images of another size, or says that it was trained on another
+// dataset; all name the file.
 absl::StatusOr<NamedGenerator> ReadGenerator(const std::string& name,
                                              const std::string& path,
                                              const ImageDataset& data);

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "experiments/common/image_data.h"
@@ -18,13 +19,12 @@ namespace {
 constexpr uint64_t kRealStream = 41;
 constexpr uint64_t kGeneratedStream = 42;
 
-// `n` of the images, or all where there are fewer, in a random order.
+// `n` of the images in a random order.
 torch::Tensor DrawReal(const LabelledImages& images, int64_t n,
                        const RandomSource& random) {
   const torch::Tensor order =
       torch::randperm(images.size(), random.generator());
-  return FlatPixels(
-      images.Select(order.narrow(0, 0, std::min(n, images.size()))));
+  return FlatPixels(images.Select(order.narrow(0, 0, n)));
 }
 
 torch::Tensor MeanDifference(const TwoSamples& samples) {
@@ -63,7 +63,10 @@ SampleSource::SampleSource(std::shared_ptr<const ImageDataset> data,
                            NamedGenerator generator, SampleCounts counts)
     : data_(std::move(data)),
       generator_(std::move(generator)),
-      counts_(counts) {}
+      counts_(counts) {
+  counts_.training = std::min(counts.training, data_->train.size());
+  counts_.test = std::min(counts.test, data_->test.size());
+}
 
 absl::Status SampleSource::Check() const {
   if (data_->test.size() < counts_.exact) {
@@ -72,16 +75,6 @@ absl::Status SampleSource::Check() const {
                      " test images, the exact distance takes ", counts_.exact));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<const ImageSamples>> SampleSource::Get(
-    uint64_t seed) {
-  if (!last_.has_value() || last_->first != seed) {
-    last_.reset();
-    LIPSCHITZ_ASSIGN_OR_RETURN(ImageSamples samples, Draw(seed));
-    last_ = {seed, std::make_shared<const ImageSamples>(std::move(samples))};
-  }
-  return last_->second;
 }
 
 absl::StatusOr<ImageSamples> SampleSource::Draw(uint64_t seed) const {
@@ -111,6 +104,18 @@ absl::StatusOr<ImageSamples> SampleSource::Draw(uint64_t seed) const {
           ? 0.0
           : MeanDifference(samples.test).dot(direction).item<double>() / length;
   return samples;
+}
+
+absl::StatusOr<std::shared_ptr<const ImageSamples>> LastSamples::Get(
+    const std::shared_ptr<const SampleSource>& source, uint64_t seed) {
+  if (!samples_ || source_ != source || seed_ != seed) {
+    samples_.reset();
+    LIPSCHITZ_ASSIGN_OR_RETURN(ImageSamples samples, source->Draw(seed));
+    samples_ = std::make_shared<const ImageSamples>(std::move(samples));
+    source_ = source;
+    seed_ = seed;
+  }
+  return samples_;
 }
 
 std::shared_ptr<const ImageDataset> SyntheticImages() {

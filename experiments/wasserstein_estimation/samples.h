@@ -3,8 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,7 +13,7 @@
 namespace lipschitz::experiments {
 
 struct SampleCounts {
-  // Of each side. At most so many real images are taken: those there are.
+  // Of each side.
   int64_t training = 0;
   int64_t test = 0;
   // The first of the test, whose exact distance is computed.
@@ -39,10 +37,10 @@ struct ImageSamples {
   double linear_held_out = 0.0;
 };
 
-// Draws the samples that follow from a seed, and keeps those of the last one:
-// the runs of a plan share them.
+// What samples are drawn from.
 class SampleSource {
  public:
+  // Takes as many images as there are where `counts` has more.
   SampleSource(std::shared_ptr<const ImageDataset> data,
                NamedGenerator generator, SampleCounts counts);
 
@@ -50,19 +48,31 @@ class SampleSource {
   // distance takes.
   absl::Status Check() const;
 
-  absl::StatusOr<std::shared_ptr<const ImageSamples>> Get(uint64_t seed);
+  // They follow from the seed.
+  absl::StatusOr<ImageSamples> Draw(uint64_t seed) const;
 
   const ImageDataset& data() const { return *data_; }
   const NamedGenerator& generator() const { return generator_; }
+  // Of the samples that it draws.
   const SampleCounts& counts() const { return counts_; }
 
  private:
-  absl::StatusOr<ImageSamples> Draw(uint64_t seed) const;
-
   std::shared_ptr<const ImageDataset> data_;
   NamedGenerator generator_;
   SampleCounts counts_;
-  std::optional<std::pair<uint64_t, std::shared_ptr<const ImageSamples>>> last_;
+};
+
+// The samples that were asked for last: the runs of a plan, which come source
+// by source, share them, and only one source's are in memory.
+class LastSamples {
+ public:
+  absl::StatusOr<std::shared_ptr<const ImageSamples>> Get(
+      const std::shared_ptr<const SampleSource>& source, uint64_t seed);
+
+ private:
+  std::shared_ptr<const SampleSource> source_;
+  uint64_t seed_ = 0;
+  std::shared_ptr<const ImageSamples> samples_;
 };
 
 // 16×16 images that need no file: 0.5 plus or minus one of four checkered

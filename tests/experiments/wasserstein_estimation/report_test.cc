@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -9,8 +10,10 @@
 namespace lipschitz::experiments {
 namespace {
 
+using namespace std::string_literals;
+
 Record MakeRecord(const std::string& constraint, const std::string& activation,
-                  uint64_t seed, double estimate) {
+                  uint64_t seed, double estimate, double bound = 1.0) {
   Record record;
   record.experiment = "wasserstein_estimation";
   record.preset = "quick";
@@ -23,7 +26,7 @@ Record MakeRecord(const std::string& constraint, const std::string& activation,
   record.metrics = {{"wasserstein_estimate", estimate},
                     {"interval_lower", estimate - 0.1},
                     {"interval_upper", estimate + 0.1}};
-  record.lipschitz = LipschitzRecord{Norm::kL2, 1.0, 0.9};
+  record.lipschitz = LipschitzRecord{Norm::kL2, bound, 0.9 * bound};
   return record;
 }
 
@@ -87,15 +90,19 @@ TEST(EstimationReport, MissesAreCalledMisses) {
 
 TEST(EstimationReport, WhatIsNoBoundIsFlaggedAndHasNoRank) {
   const std::vector<Record> records = {
-      MakeRecord("gradient_penalty", "leaky_relu", 0, 1.0),
-      MakeRecord("clipping", "leaky_relu", 0, 1.0),
+      MakeRecord("gradient_penalty", "leaky_relu", 0, 1.0, /*bound=*/26.0),
+      MakeRecord("clipping", "leaky_relu", 0, 1.0, /*bound=*/0.4),
       MakeRecord("stiefel", "relu", 0, 1.0)};
   const Table table = EstimationTable(records);
   ASSERT_EQ(table.rows.size(), 3u);
-  EXPECT_EQ(TextIn(table, 0, "constraint"), "stiefel");
-  EXPECT_EQ(TextIn(table, 0, "is a bound"), "yes");
-  EXPECT_EQ(TextIn(table, 1, "is a bound"), "not a bound");
-  EXPECT_EQ(TextIn(table, 2, "is a bound"), "not a bound");
+  const auto is_bound = [&table](size_t row) {
+    return std::pair(TextIn(table, row, "constraint"),
+                     TextIn(table, row, "difference is a bound"));
+  };
+  EXPECT_EQ(is_bound(0), std::pair("stiefel"s, "yes"s));
+  // A mean difference that no K was divided out of, K being below 1, is one.
+  EXPECT_EQ(is_bound(1), std::pair("clipping"s, "not by itself"s));
+  EXPECT_EQ(is_bound(2), std::pair("gradient_penalty"s, "not a bound"s));
   EXPECT_TRUE(OrderingTable(records).rows.empty());
 }
 

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -12,6 +13,7 @@
 #include "lipschitz/models/generator.h"
 #include "tests/testing/digits.h"
 #include "tests/testing/experiment_program.h"
+#include "tests/testing/files.h"
 #include "tests/testing/runs.h"
 #include "tests/testing/subprocess.h"
 
@@ -74,8 +76,9 @@ TEST(WassersteinEstimation, BoundsHoldAndSortingBeatsRelu) {
   }
 }
 
-ProcessResult RunProgram(const std::vector<std::string>& flags) {
-  return RunExperimentProgram("wasserstein_estimation", flags);
+ProcessResult RunProgram(const std::vector<std::string>& flags,
+                         const testing::ProcessOptions& options = {}) {
+  return RunExperimentProgram("wasserstein_estimation", flags, options);
 }
 
 bool Contains(const std::string& text, const std::string& part) {
@@ -135,6 +138,41 @@ TEST(WassersteinEstimationProgram, TakesAGeneratorOfOnesOwn) {
   EXPECT_FALSE(Contains(run.standard_error, "untrained"));
 }
 
+// Free critics train in a loop of their own.
+TEST(WassersteinEstimationProgram, KilledAndResumedEndsWithTheSameMetrics) {
+  const auto flags = [](const std::string& results) {
+    return std::vector<std::string>{
+        "--preset=smoke", "--constraint=gradient_penalty,clipping",
+        "--steps=400", "--checkpoint_steps=10", "--results_dir=" + results};
+  };
+  const auto metrics = [](const std::string& results) {
+    std::map<std::string, std::string> of;
+    for (const auto& record :
+         testing::ReadRecordFiles(results, "wasserstein_estimation")) {
+      of[record["slug"].get<std::string>()] = record["metrics"].dump();
+    }
+    return of;
+  };
+  const std::string undisturbed = NewFolder("results");
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(RunProgram(flags(undisturbed)).exit_status, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start);
+  ASSERT_EQ(metrics(undisturbed).size(), 2u);
+  int resumed = 0;
+  for (int i = 1; i <= 4; ++i) {
+    const std::string results = NewFolder("results");
+    testing::ProcessOptions options;
+    options.kill_after = whole * i / 5;
+    RunProgram(flags(results), options);
+    const ProcessResult second = RunProgram(flags(results));
+    ASSERT_EQ(second.exit_status, 0) << second.standard_error;
+    if (Contains(second.standard_error, "resumed from step")) ++resumed;
+    EXPECT_EQ(metrics(results), metrics(undisturbed)) << i;
+  }
+  EXPECT_GT(resumed, 0);
+}
+
 TEST(WassersteinEstimationPlan, RunsWhatIsOnRequestWhereItIsNamed) {
   CommonSettings common = SettingsOf(Preset::kQuick);
   common.dataset = "mnist";
@@ -178,7 +216,11 @@ TEST(WassersteinEstimationProgram, BadInputExitsWith2AndIsNamed) {
   const std::vector<Case> cases = {
       {{"--generator=" + other}, {other, "1×16×16", "1×28×28", "mnist"}},
       {{"--generator=/no/such.lip"}, {"/no/such.lip"}},
-      {{"--kind=none"}, {"results/generators/mnist-none.lip", "--generator"}},
+      {{"--kind=wgan"}, {"results/generators/mnist-wgan.lip", "--generator"}},
+      {{"--kind=real"}, {"real", "wgan_gp"}},
+      {{"--kind=wgan,wgan"}, {"wgan", "twice"}},
+      {{"--kind=wgan", "--generator=" + SavedGenerator(28)},
+       {"--kind", "--generator"}},
       {{"--activation=tanh"}, {"tanh", "maxmin"}},
       {{"--constraint=parseval"}, {"parseval", "stiefel"}},
       {{"--network=recurrent"}, {"recurrent", "dense"}},

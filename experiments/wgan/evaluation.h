@@ -31,17 +31,19 @@ struct EvaluationSizes {
 
 struct Evaluation {
   // Distances are in l2 of images in [−1, 1]:
-  // "certified_wasserstein" ± "certified_standard_error": a lower bound on W1
-  //   by a dense orthonormal critic with GroupSort(4) that sees 60 % of the
-  //   images, is chosen on 10 % and estimates on the other 30 %, over its
-  //   proven K;
+  // "certified_wasserstein" ± "certified_standard_error": the mean difference
+  //   of a dense orthonormal critic with GroupSort(4), over its proven K; it
+  //   sees 60 % of the images, is chosen on 10 % and estimates on the other
+  //   30 %. "interval_lower" and "interval_upper": its expectation is between
+  //   them with a confidence of 95 %; that is at most W1;
   // "exact_wasserstein": of the first `exact_images` of each side, by linear
   //   programming, and "certified_over_exact": the critic's share of it;
   // "frechet_distance": squared, in the classifier's features;
   // "precision", "recall", "density", "coverage": in the same features;
   // "variance_ratio": of the pixels' mean variances.
   Metrics metrics;
-  // Not ok when the critic certified more than the exact distance.
+  // Not ok when the critic's proven constant is above 1 or it certified more
+  // than the exact distance.
   absl::Status verdict;
 };
 

@@ -60,6 +60,7 @@ absl::StatusOr<std::shared_ptr<const FeatureNetwork>> FeatureNetworks::Get(
   RunContext own;
   own.seed = StreamSeed(context.seed, kClassifierStream);
   own.device = context.device;
+  own.progress = context.progress;
   own.stop_requested = context.stop_requested;
   SetSeed(own.seed);
   LIPSCHITZ_ASSIGN_OR_RETURN(

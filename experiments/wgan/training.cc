@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "experiments/common/image_data.h"
 #include "experiments/common/image_grid.h"
+#include "experiments/common/verdict.h"
 #include "lipschitz/base/evaluation_mode.h"
 #include "lipschitz/base/float64_evaluation.h"
 #include "lipschitz/base/norm.h"
@@ -40,7 +41,8 @@ constexpr uint64_t kGridStream = 24;
 constexpr uint64_t kSampleStream = 25;
 constexpr uint64_t kGradientStream = 26;
 constexpr uint64_t kReferenceStream = 27;
-constexpr uint64_t kOrderStream = 28;
+constexpr uint64_t kReferenceOrderStream = 28;
+constexpr uint64_t kHeldOutOrderStream = 29;
 
 constexpr int64_t kGridImages = 64;
 constexpr int64_t kGridColumns = 8;
@@ -51,6 +53,10 @@ constexpr int64_t kFewestImages = 20;
 
 constexpr double kCollapsedVariance = 0.05;
 constexpr double kCollapsedCoverage = 0.02;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // (n, pixels) in [−1, 1].
 torch::Tensor SignedPixels(const LabelledImages& images) {
@@ -77,7 +83,7 @@ torch::Tensor Shuffled(const LabelledImages& images,
 
 absl::StatusOr<torch::Tensor> ReferenceImages(const LabelledImages& test,
                                               int64_t n, uint64_t seed) {
-  const uint64_t order = StreamSeed(seed, kOrderStream);
+  const uint64_t order = StreamSeed(seed, kReferenceOrderStream);
   if (n == test.size()) {
     return Shuffled(test, torch::arange(n, torch::kLong), order);
   }
@@ -96,8 +102,9 @@ absl::StatusOr<Parts> Divide(const GanRecipe& recipe, const ImageDataset& data,
   Parts parts;
   parts.training = data;
   parts.training.train = data.train.Select(split.train);
-  parts.held_out =
-      Shuffled(data.train, split.validation, StreamSeed(seed, kOrderStream));
+  // In another order than the reference's, so that nothing pairs them.
+  parts.held_out = Shuffled(data.train, split.validation,
+                            StreamSeed(seed, kHeldOutOrderStream));
   LIPSCHITZ_ASSIGN_OR_RETURN(parts.reference,
                              ReferenceImages(data.test, n, seed));
   return parts;
@@ -204,6 +211,15 @@ absl::StatusOr<LipschitzRecord> BoundCritic(WassersteinGan& gan,
   return bounds;
 }
 
+// A critic that is 1-Lipschitz by construction is; none is steeper than proven.
+absl::Status CriticVerdict(WassersteinGanKind kind,
+                           const LipschitzRecord& bounds) {
+  if (kind == WassersteinGanKind::kLwgan) {
+    LIPSCHITZ_RETURN_IF_ERROR(ExpectUnitConstant(bounds.upper_bound));
+  }
+  return ExpectSlopeWithin(bounds.lower_bound, bounds.upper_bound);
+}
+
 absl::Status Save(const GanRecipe& recipe, const std::string& dataset,
                   const RunContext& context, WassersteinGan& gan) {
   if (context.model_path.empty()) return absl::OkStatus();
@@ -278,7 +294,10 @@ absl::StatusOr<int64_t> ImagesToCompare(const GanRecipe& recipe,
         data.test.size(),
         " test images: too few to train on, to hold out and "
         "to compare with (at least ",
-        kFewestImages, " test images and twice as many to train on)"));
+        kFewestImages,
+        " test images are needed, and of training images as many as are "
+        "compared and as many again, or a batch of ",
+        recipe.gan.batch_size, " where that is more)"));
   }
   return n;
 }
@@ -291,9 +310,11 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
   LIPSCHITZ_ASSIGN_OR_RETURN(const std::shared_ptr<WassersteinGan> gan,
                              WassersteinGan::Create(recipe.gan));
   gan->to(torch::Device(context.device));
+  const Clock::time_point start = Clock::now();
   const auto training = TrainGan(recipe, parts.training, context, *gan);
   RunOutcome outcome;
   if (absl::IsAborted(training.status())) {
+    outcome.seconds = SecondsSince(start);
     outcome.metrics["collapsed"] = 1.0;
     outcome.verdict = training.status();
     return outcome;
@@ -314,6 +335,7 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
                                             recipe.evaluation, context));
   outcome.metrics = evaluation.metrics;
   outcome.verdict = evaluation.verdict;
+  outcome.verdict.Update(CriticVerdict(recipe.gan.kind, *outcome.lipschitz));
   outcome.SetTraining(*training);
   const Metrics& last = training->history.back().metrics;
   outcome.metrics["critic_estimate"] = last.at("critic_estimate");
@@ -339,7 +361,7 @@ absl::StatusOr<RunOutcome> EvaluateRealImages(const GanRecipe& recipe,
   outcome.verdict = evaluation.verdict;
   LIPSCHITZ_RETURN_IF_ERROR(
       Draw(parts.held_out, parts.training, context, ".png"));
-  outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  outcome.seconds = SecondsSince(start);
   return outcome;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -83,6 +84,10 @@ TEST(Wgan, EveryKindIsTrainedJudgedDrawnAndSaved) {
     }
     ASSERT_EQ(record["history"].size(), 2u);
     EXPECT_TRUE(record["history"][0].contains("critic_estimate"));
+    EXPECT_LT(Metric(record, "interval_lower"),
+              Metric(record, "certified_wasserstein"));
+    EXPECT_GT(Metric(record, "interval_upper"),
+              Metric(record, "certified_wasserstein"));
     const double bound = record["lipschitz"]["upper_bound"].get<double>();
     EXPECT_LE(record["lipschitz"]["lower_bound"].get<double>(),
               bound * (1 + 1e-9));
@@ -119,6 +124,28 @@ TEST(Wgan, TheFloorIsOfImagesFromAllOverTheFile) {
   for (const char* name : {"precision", "recall", "coverage"}) {
     EXPECT_GT(Metric(records.at("real"), name), 0.6) << name;
   }
+}
+
+// Each class has one image here, and the files are sorted: in the same random
+// order the first images of both sides would be the same ones.
+TEST(Wgan, TheFloorDoesNotPairClasses) {
+  const auto sorted = [](int64_t n) {
+    LabelledImages images = SyntheticDigits(n, 1, 2);
+    images.labels = std::get<0>(images.labels.sort());
+    images.images = (images.labels * 20 + 10)
+                        .to(torch::kByte)
+                        .reshape({n, 1, 1, 1})
+                        .expand({n, 1, 28, 28})
+                        .contiguous();
+    return images;
+  };
+  const std::string results = NewFolder("results");
+  const std::string data = NewFolder("data");
+  WriteMnist(data + "/mnist", sorted(600), sorted(100));
+  const ProcessResult run = RunProgram(
+      {"--data_dir=" + data, "--results_dir=" + results, "--kind=real"});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  EXPECT_GT(Metric(Records(results).at("real"), "exact_wasserstein"), 0.0);
 }
 
 TEST(Wgan, TrainingBringsTheImagesNearerToTheData) {
@@ -185,6 +212,7 @@ TEST(Wgan, ATrainingThatDoesNotStayFiniteIsACollapse) {
       RunProgram({"--data_dir=" + data, "--results_dir=" + results,
                   "--kind=wgan_gp", "--critic_learning_rate=1e30"});
   EXPECT_EQ(run.exit_status, 1) << run.standard_error;
+  EXPECT_GT(ReadRecordFiles(results, "wgan")[0]["wall_seconds"], 0.0);
   const Json record = Records(results).at("wgan_gp");
   EXPECT_EQ(record["status"], "failed");
   EXPECT_EQ(Metric(record, "collapsed"), 1.0);
@@ -207,12 +235,15 @@ TEST(Wgan, ColouredImages) {
   ASSERT_EQ(run.exit_status, 0) << run.standard_error;
   const Json record = Records(results).at("lwgan");
   EXPECT_EQ(record["dataset"], "cifar10");
+  // The preset compares 100 where there are as many.
+  EXPECT_EQ(record["config"]["images"], 40);
   EXPECT_NEAR(record["lipschitz"]["upper_bound"].get<double>(), 1.0, 1e-5);
 }
 
 TEST(Wgan, BadFlagsAndDataExitWithTwo) {
   const std::string data = SyntheticMnist(NewFolder("data"), 100, 20);
   const std::string few = SyntheticMnist(NewFolder("data"), 100, 10);
+  const std::string narrow = SyntheticMnist(NewFolder("data"), 50, 20);
   const struct {
     std::string flag, message;
   } kCases[] = {{"--kind=gan", "wgan_gp"},
@@ -222,7 +253,8 @@ TEST(Wgan, BadFlagsAndDataExitWithTwo) {
                 {"--critic_learning_rate=-1", "learning rate"},
                 {"--generator_learning_rate=-1", "learning rate"},
                 {"--dataset=cifar10", "cifar10"},
-                {"--data_dir=" + few, "10 test images"}};
+                {"--data_dir=" + few, "10 test images"},
+                {"--data_dir=" + narrow, "a batch of 32"}};
   for (const auto& test : kCases) {
     const ProcessResult run =
         RunProgram({"--data_dir=" + data,

@@ -210,7 +210,6 @@ Figure EstimationFigure(const std::vector<VariantRecords>& groups) {
   const std::map<CellKey, Activations> cells = Cells(groups);
   Figure figure;
   figure.title = "Certified estimates of W1 between real and generated images";
-  figure.columns = 2;
   figure.legend_below = true;
   std::vector<std::pair<std::string, std::vector<const Activations*>>> panels;
   for (const auto& [key, cell] : cells) {
@@ -223,6 +222,7 @@ Figure EstimationFigure(const std::vector<VariantRecords>& groups) {
     }
     panels.back().second.push_back(&cell);
   }
+  figure.columns = panels.size() > 8 ? 4 : 2;
   for (const auto& [title, of_panel] : panels) {
     figure.panels.push_back(PanelOf(title, of_panel));
   }

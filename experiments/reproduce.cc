@@ -177,8 +177,9 @@ int Main(const std::vector<std::string>& arguments) {
     return RunWorker(*tasks, *settings, stdin, stdout);
   }
   const int jobs = Jobs(*settings);
+  const std::vector<Task> own = OfShard(*tasks, *shard);
   const std::vector<PlannedTask> plan =
-      LookUp(OfShard(*tasks, *shard), *settings, {WorkspacePath("results")});
+      LookUp(own, *settings, {WorkspacePath("results")});
   if (FLAGS_list) {
     const absl::Status printed =
         PrintResult(PlanTable(plan, jobs).ToMarkdown());
@@ -195,6 +196,7 @@ int Main(const std::vector<std::string>& arguments) {
   options.jobs = jobs;
   options.done_before = static_cast<int>(plan.size() - runs.size());
   PlanDisplay display(settings->progress, stderr);
+  for (const std::string& note : NotesOf(own)) display.Notice(note);
   const std::function<bool()> stop = StopOnInterrupt();
   std::signal(SIGPIPE, SIG_IGN);
   const auto result = RunPool(runs, options, display, stop);

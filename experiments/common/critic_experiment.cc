@@ -229,6 +229,7 @@ absl::StatusOr<std::vector<Run>> CriticExperiment::Plan(
     Run run;
     run.variant = critic_run.variant;
     run.dataset = critic_run.dataset;
+    run.notes = critic_run.notes;
     run.label = critic_run.slug;
     run.config = ConfigOf(critic_run, config, version());
     run.slug = MakeSlug(critic_run.slug, common.preset,

@@ -36,6 +36,8 @@ struct CriticRun {
   // Of the quick preset.
   std::string slug;
   std::string dataset;
+  // See Run::notes.
+  std::vector<std::string> notes;
   // What the problem depends on beside the seed, for the record's config.
   Json problem_config = Json::object();
   WassersteinConfig config;

@@ -60,8 +60,8 @@ struct Run {
   Json variant;
   Json config;
   std::string dataset;
-  // Sentences for the user about what it is made from. The runner tells each
-  // once, whether the run is executed or its record is kept.
+  // Sentences for the user about what it is made from, told once for a plan,
+  // whether its runs are executed or their records are kept.
   std::vector<std::string> notes;
   // Errors other than Cancelled make the record a failed one.
   std::function<absl::StatusOr<RunOutcome>(const RunContext&)> execute;

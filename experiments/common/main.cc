@@ -73,6 +73,7 @@ int RunExperiment(const Experiment& experiment,
         {&experiment, std::move(run), settings.preset, settings.seed});
   }
   ProgressDisplay display(settings.progress, stderr);
+  for (const std::string& note : NotesOf(tasks)) display.Notice(note);
   const std::function<bool()> stop = StopOnInterrupt();
   const auto result = RunTasks(tasks, settings, display, stop);
   if (!result.ok()) return ReportError(result.status());

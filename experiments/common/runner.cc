@@ -8,7 +8,6 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -96,9 +95,6 @@ class Runner {
 
   // Cancelled when a stop was requested.
   absl::Status RunTask(const Task& task, RunnerResult* result) {
-    for (const std::string& note : task.run.notes) {
-      if (told_.insert(note).second) observer_.Notice(note);
-    }
     if (KeepDone(task, result)) return absl::OkStatus();
     LIPSCHITZ_ASSIGN_OR_RETURN(const std::optional<RunLock> lock, Lock(task));
     if (!lock) {
@@ -242,7 +238,6 @@ class Runner {
   RunObserver& observer_;
   const std::function<bool()>& stop_requested_;
   LockPolicy policy_;
-  std::set<std::string> told_;  // notes
 };
 
 }  // namespace
@@ -272,6 +267,18 @@ absl::StatusOr<RunnerResult> RunTasks(
     LIPSCHITZ_RETURN_IF_ERROR(status);
   }
   return result;
+}
+
+std::vector<std::string> NotesOf(const std::vector<Task>& tasks) {
+  std::vector<std::string> notes;
+  for (const Task& task : tasks) {
+    for (const std::string& note : task.run.notes) {
+      if (std::find(notes.begin(), notes.end(), note) == notes.end()) {
+        notes.push_back(note);
+      }
+    }
+  }
+  return notes;
 }
 
 std::string TaskName(const Task& task) {

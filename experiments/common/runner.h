@@ -51,6 +51,9 @@ absl::StatusOr<RunnerResult> RunTasks(
     RunObserver& observer, const std::function<bool()>& stop_requested,
     LockPolicy policy = LockPolicy::kWait);
 
+// The notes of the runs, each once.
+std::vector<std::string> NotesOf(const std::vector<Task>& tasks);
+
 // EXPERIMENT/SLUG-sSEED: a task's name in the paths of its files.
 std::string TaskName(const Task& task);
 

@@ -183,6 +183,7 @@ absl::StatusOr<std::vector<CriticRun>> TransportAccuracyExperiment::Runs(
       run.slug = absl::StrCat(data.name, "-", variant.constraint, "-",
                               variant.activation);
       run.dataset = data.dataset;
+      if (!data.dataset.empty()) run.notes = images->notes;
       run.problem_config = {{"samples", samples}};
       run.problem = data.problem;
       run.examine = AddTransforms;

@@ -48,19 +48,16 @@ CommonSettings Settings() {
   return settings;
 }
 
-// Runs the experiment's runs with one seed; without an observer, without a
-// word.
+// Runs the experiment's runs with one seed, without a word.
 absl::StatusOr<RunnerResult> RunAll(
     const FakeExperiment& experiment, const CommonSettings& settings,
-    const std::function<bool()>& stop_requested = nullptr,
-    RunObserver* observer = nullptr) {
+    const std::function<bool()>& stop_requested = nullptr) {
   std::vector<Task> tasks;
   for (const Run& run : experiment.runs) {
     tasks.push_back({&experiment, run, settings.preset, settings.seed});
   }
   ProgressDisplay display(ProgressMode::kNone, stderr);
-  return RunTasks(tasks, settings, observer == nullptr ? display : *observer,
-                  stop_requested);
+  return RunTasks(tasks, settings, display, stop_requested);
 }
 
 absl::StatusOr<Record> Written(const std::string& slug, uint64_t seed = 0) {
@@ -698,34 +695,19 @@ TEST(ResultsDirTest, DeviceThatIsUnknownRunsNothing) {
   EXPECT_EQ(executions, 0);
 }
 
-// Keeps what it is told.
-class Listener : public RunObserver {
- public:
-  void BeginRun(int, int, const std::string&) override {}
-  void Step(const TrainingProgress&) override {}
-  void EndRun(const std::string&) override {}
-  void Notice(const std::string& sentence) override {
-    notices.push_back(sentence);
-  }
-
-  std::vector<std::string> notices;
-};
-
-TEST(RunTasks, NotesAreToldOnceWhetherTheRunIsExecutedOrKept) {
-  FakeExperiment experiment;
-  int executions = 0;
+TEST(Notes, AreThoseOfAllRunsEachOnce) {
+  const FakeExperiment experiment;
+  std::vector<Task> tasks;
   for (const std::string slug : {"first", "second", "third"}) {
-    experiment.runs.push_back(CountingRun(slug, &executions));
-    experiment.runs.back().notes = {"the data are a part"};
+    tasks.push_back(
+        {&experiment, FakeRun(slug, nullptr), Preset::kSmoke, /*seed=*/0});
+    tasks.back().run.notes = {"the data are a part"};
   }
-  experiment.runs[2].notes.push_back("a note of the third");
-  for (int i = 0; i < 2; ++i) {  // the second time all are kept
-    Listener listener;
-    ASSERT_TRUE(RunAll(experiment, Settings(), nullptr, &listener).ok());
-    EXPECT_EQ(executions, 3);
-    EXPECT_THAT(listener.notices,
-                ElementsAre("the data are a part", "a note of the third"));
-  }
+  tasks[1].run.notes = {};
+  tasks[2].run.notes.push_back("a note of the third");
+  EXPECT_THAT(NotesOf(tasks),
+              ElementsAre("the data are a part", "a note of the third"));
+  EXPECT_THAT(NotesOf({}), IsEmpty());
 }
 
 }  // namespace

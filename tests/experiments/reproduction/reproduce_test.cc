@@ -133,6 +133,20 @@ TEST(Reproduce, ListsThePlanAndRunsNothing) {
       << after.standard_output;
 }
 
+// Not once for each run, which are in processes of their own.
+TEST(Reproduce, TellsWhatIsWorthKnowingOfTheDataOnce) {
+  const std::string results = NewFolder("results");
+  const ProcessResult run = Reproduce(
+      results, {"--jobs=2", "--only=wasserstein_estimation/*dense-s*-maxmin*"});
+  ASSERT_EQ(run.exit_status, 0) << run.standard_error;
+  EXPECT_EQ(RecordFiles(results).size(), 2u);
+  const std::string note = "the real images are synthetic";
+  const size_t first = run.standard_error.find(note);
+  EXPECT_NE(first, std::string::npos) << run.standard_error;
+  EXPECT_EQ(run.standard_error.find(note, first + 1), std::string::npos)
+      << run.standard_error;
+}
+
 TEST(Reproduce, BadFlagsExitWith2AndSayWhatIsWrong) {
   const std::string results = NewFolder("results");
   const std::vector<std::pair<std::string, std::string>> cases = {

@@ -33,9 +33,11 @@ constexpr int64_t kStandardiseSamples = 4096;
 bool IsEmpty(const TwoSamples& samples) { return !samples.p.defined(); }
 
 // Where samples are kept, split and standardised, whatever the critic's device.
+// They are constants: no gradient reaches them.
 TwoSamples OnCpu(const TwoSamples& samples) {
   if (IsEmpty(samples)) return samples;
-  return {samples.p.to(torch::kCPU), samples.q.to(torch::kCPU)};
+  return {samples.p.detach().to(torch::kCPU),
+          samples.q.detach().to(torch::kCPU)};
 }
 
 // x ↦ (x − shift) / scale.
@@ -167,11 +169,14 @@ absl::StatusOr<Parts> SplitRows(const torch::Tensor& rows,
                take(test, validation), take(0, test)};
 }
 
-// Draws batches from the rows of one side.
+// Draws batches from the rows of one side and standardises them: a batch at a
+// time, since all rows in float64 take twice the memory, but once where every
+// batch has all of them.
 absl::StatusOr<std::function<torch::Tensor(int64_t)>> BatchesOf(
-    const torch::Tensor& rows, int64_t batch_size, uint64_t seed) {
+    const torch::Tensor& rows, const Standardisation& standardisation,
+    int64_t batch_size, uint64_t seed) {
   if (batch_size == 0 || batch_size >= rows.size(0)) {
-    return [rows](int64_t) { return rows; };
+    return [all = standardisation.Apply(rows)](int64_t) { return all; };
   }
   BatchesConfig config;
   config.size = rows.size(0);
@@ -180,8 +185,8 @@ absl::StatusOr<std::function<torch::Tensor(int64_t)>> BatchesOf(
   config.drop_last = true;
   LIPSCHITZ_ASSIGN_OR_RETURN(Batches batches, Batches::Create(config));
   const auto shared = std::make_shared<Batches>(std::move(batches));
-  return [rows, shared](int64_t step) {
-    return rows.index_select(0, shared->At(step));
+  return [rows, standardisation, shared](int64_t step) {
+    return standardisation.Apply(rows.index_select(0, shared->At(step)));
   };
 }
 
@@ -206,17 +211,16 @@ absl::StatusOr<Source> FromSamples(const TwoSamples& all,
       IsEmpty(test) ? TwoSamples{of_p.test, of_q.test} : test;
   source.held_out = !IsEmpty(held_out);
   source.test = source.standardisation.Apply(source.held_out ? held_out : all);
-  LIPSCHITZ_ASSIGN_OR_RETURN(const auto batch_p,
-                             BatchesOf(of_p.training, config.batch_size,
-                                       StreamSeed(config.seed, kPBatchStream)));
-  LIPSCHITZ_ASSIGN_OR_RETURN(const auto batch_q,
-                             BatchesOf(of_q.training, config.batch_size,
-                                       StreamSeed(config.seed, kQBatchStream)));
-  // A batch at a time: all of them in float64 take twice the memory.
-  source.training = [batch_p, batch_q,
-                     standardisation = source.standardisation](
-                        int64_t step, const RandomSource& /*random*/) {
-    return standardisation.Apply(TwoSamples{batch_p(step), batch_q(step)});
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const auto batch_p,
+      BatchesOf(of_p.training, source.standardisation, config.batch_size,
+                StreamSeed(config.seed, kPBatchStream)));
+  LIPSCHITZ_ASSIGN_OR_RETURN(
+      const auto batch_q,
+      BatchesOf(of_q.training, source.standardisation, config.batch_size,
+                StreamSeed(config.seed, kQBatchStream)));
+  source.training = [batch_p, batch_q](int64_t step, const RandomSource&) {
+    return TwoSamples{batch_p(step), batch_q(step)};
   };
   return source;
 }

@@ -360,6 +360,26 @@ TEST(EstimateWasserstein, SameSeedSameResult) {
   EXPECT_NE(run(1), run(2));
 }
 
+// They may be a generator's output, whose graph is not this training's.
+TEST(EstimateWasserstein, SamplesWithGradientsAreConstants) {
+  WassersteinConfig config = Small();
+  config.standardise = true;
+  config.steps = 5;
+  const auto estimate = [&](int64_t batch_size, bool gradients) {
+    config.batch_size = batch_size;
+    torch::manual_seed(5);
+    const torch::Tensor p = Points(40, 2, 1).requires_grad_(gradients);
+    const torch::Tensor q = (Points(40, 2, 2).requires_grad_(gradients)) + 1;
+    const auto result = EstimateWasserstein(p, q, config);
+    EXPECT_TRUE(result.ok()) << result.status();
+    EXPECT_FALSE(p.grad().defined());
+    return result->estimate.value;
+  };
+  for (const int64_t batch_size : {0, 16}) {
+    EXPECT_EQ(estimate(batch_size, true), estimate(batch_size, false));
+  }
+}
+
 TEST(EstimateWasserstein, ResumesWhereItWasStopped) {
   for (const bool fixed : {true, false}) {
     const std::string path =

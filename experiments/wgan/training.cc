@@ -314,6 +314,7 @@ absl::StatusOr<RunOutcome> TrainAndEvaluateGan(const GanRecipe& recipe,
   const auto training = TrainGan(recipe, parts.training, context, *gan);
   RunOutcome outcome;
   if (absl::IsAborted(training.status())) {
+    // Of this process: what it resumed from is lost with the training.
     outcome.seconds = SecondsSince(start);
     outcome.metrics["collapsed"] = 1.0;
     outcome.verdict = training.status();

@@ -68,8 +68,9 @@ GanRecipe RecipeOf(Preset preset, WassersteinGanKind kind) {
 // Takes the sizes of the images, and compares no more than there are, so that
 // a record says how many were compared.
 void FitTo(const ImageDataset& data, GanRecipe* recipe) {
-  recipe->evaluation.images =
-      std::min(recipe->evaluation.images, data.test.size());
+  EvaluationSizes& sizes = recipe->evaluation;
+  sizes.images = std::min(sizes.images, data.test.size());
+  sizes.exact_images = std::min(sizes.exact_images, sizes.images);
   recipe->gan.generator.channels = data.channels();
   recipe->gan.generator.height = data.height();
   recipe->gan.generator.width = data.width();

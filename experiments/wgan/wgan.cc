@@ -246,15 +246,14 @@ Table WganExperiment::MakeTable(const std::vector<Record>& records) const {
       absl::StrCat(
           "Every measure compares with test images. W1: l2 of images in [-1, "
           "1]; certified: the mean difference of a fresh critic over its "
-          "proven "
-          "constant, on images that it was not trained on, with the interval "
-          "of its expectation (ends averaged over seeds), whose lower end "
-          "bounds W1 of the distributions from below; exact: of as many images "
-          "of each side as the config says, which is above W1 of the "
-          "distributions. Fréchet: squared "
-          "distance in the features of this project's own classifier (no "
-          "Inception FID). Precision to coverage: nearest neighbours in the "
-          "same features. real: other images of the dataset."),
+          "proven constant, on images that it was not trained on, with the "
+          "interval of its expectation (ends averaged over seeds), whose lower "
+          "end bounds W1 of the distributions from below; exact: of as many "
+          "images of each side as the config says, which is above W1 of the "
+          "distributions. Fréchet: squared distance in the features of this "
+          "project's own classifier (no Inception FID). Precision to coverage: "
+          "nearest neighbours in the same features. real: other images of the "
+          "dataset."),
       absl::StrCat(
           "Own estimate: mean f(x) - mean f(G(z)) of the critic in training, "
           "over its last steps; K: what its constant is proven to be at most. "

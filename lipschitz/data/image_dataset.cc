@@ -247,7 +247,10 @@ std::vector<std::string> DataDirectories(const DataSources& sources) {
   if (!sources.data_dir.empty()) directories.push_back(sources.data_dir);
   if (!sources.environment.empty()) directories.push_back(sources.environment);
   if (!sources.workspace.empty()) {
-    directories.push_back(absl::StrCat(sources.workspace, "/data"));
+    // It may be given as ".", or as a folder and ".".
+    directories.push_back((std::filesystem::path(sources.workspace) / "data")
+                              .lexically_normal()
+                              .string());
   }
   directories.push_back("/usr/share/datasets");
   return directories;

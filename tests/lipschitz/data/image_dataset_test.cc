@@ -55,6 +55,8 @@ TEST(DataDirectories, AreInTheOrderOfTheDesign) {
   EXPECT_THAT(DataDirectories({"/flag", "/environment", "/checkout"}),
               ElementsAre("/flag", "/environment", "/checkout/data",
                           "/usr/share/datasets"));
+  EXPECT_THAT(DataDirectories({"", "", "/checkout/."}),
+              ElementsAre("/checkout/data", "/usr/share/datasets"));
   EXPECT_THAT(DataDirectories({}), ElementsAre("/usr/share/datasets"));
 }
 

@@ -28,10 +28,9 @@ struct FreeCritic {
 //  - kClipping: every parameter is clipped to ±0.01 after every step (M.
 //    Arjovsky, S. Chintala and L. Bottou, "Wasserstein GAN", 2017).
 //
-// Neither makes the critic's constant 1. With a penalty it is above 1, so that
-// the mean difference is no lower bound on W1; clipping leaves whatever the
-// layers' sizes make of it, and a mean difference that is as much too small or
-// large. Only the quotient by the proven constant is a bound.
+// Neither makes the critic's constant 1: a penalty allows more, and clipping
+// leaves whatever the layers' sizes make of it. The mean difference alone is
+// then no lower bound on W1, its quotient by the proven constant is.
 absl::StatusOr<FreeCritic> TrainFreeCritic(const CriticSpec& spec,
                                            const NetworkConfig& network,
                                            const TwoSamples& training,

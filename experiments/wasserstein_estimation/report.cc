@@ -309,11 +309,11 @@ Table EstimationTable(const std::vector<Record>& records) {
       "on them. K ≥: the largest slope that a search found. Linear: the best "
       "linear critic, on the images of the certified value.",
       absl::StrCat(
-          "What WGANs report as their estimate is the mean difference. With a "
-          "gradient penalty or clipping it is no bound where K may be above 1, "
-          "and by itself none anywhere: where the K that training leaves is "
-          "proven to be below 1 it is one, too small by that factor. Mean ± "
-          "standard deviation over seeds. Preset: ",
+          "What WGANs report as their estimate is the mean difference. Nothing "
+          "makes K 1 with a gradient penalty or clipping: where K may be above "
+          "1 the difference is not a bound; where the K that training left is "
+          "proven to be at most 1 it is one, too small by that factor, but not "
+          "by itself. Mean ± standard deviation over seeds. Preset: ",
           records.empty() ? "none" : records[0].preset, ".")};
   return table;
 }
